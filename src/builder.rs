@@ -293,7 +293,7 @@ impl Builder {
         };
         let policy = Arc::clone(watch.policy());
         // No interests were built yet, so that the changes during opening need no rebuild.
-        let _is_news = policy.is_news();
+        let _is_due = policy.take_rebuild_due();
         let limits = LineLimits::from(&self.limits);
         let is_gate_open = installation.is_some() || self.delivery == Delivery::Inline;
         let sink = if installation.is_none() && self.watching == Watching::WhileRecording {
@@ -332,8 +332,8 @@ impl Builder {
             echo,
         };
         let place = (Some((path, location)), Some(decision));
-        let told = (self.version, self.deployment);
-        Ok(Telemetry::new(outlet, place, told, self.reports))
+        let given = (self.version, self.deployment);
+        Ok(Telemetry::new(outlet, place, given, self.reports))
     }
 
     /// Returns a handle that records nothing, for that reason. If requested, it shows each record
@@ -354,8 +354,8 @@ impl Builder {
             sink,
             echo,
         };
-        let told = (self.version, self.deployment);
-        Telemetry::new(outlet, (None, None), told, Reports::OnRequest)
+        let given = (self.version, self.deployment);
+        Telemetry::new(outlet, (None, None), given, Reports::OnRequest)
     }
 
     /// Returns the application, the profile, and the directory of the default profile.
@@ -390,7 +390,7 @@ impl Builder {
 
     /// Returns the application's own sources of the decision: its flag, and its choice while
     /// consent is undecided.
-    pub(crate) fn own_say(&self) -> (Consent, WhenUndecided) {
+    pub(crate) fn own_consent(&self) -> (Consent, WhenUndecided) {
         (self.flag, self.when_undecided)
     }
 
@@ -422,8 +422,8 @@ impl Builder {
         }
         let source = self.source.parse().ok();
         let word = source.and_then(|source| environment.debugging(&source));
-        let is_asked_for = matches!(word.map(|word| word.parse()), Some(Ok(Consent::Enabled)));
-        if is_asked_for || self.debug_output {
+        let is_requested = matches!(word.map(|word| word.parse()), Some(Ok(Consent::Enabled)));
+        if is_requested || self.debug_output {
             Echo::Shown
         } else {
             Echo::Silent

@@ -134,8 +134,8 @@ pub(crate) fn sources(root: &Path) -> Result<Vec<Source>> {
 /// Finds possible sources that cannot be entered, in the order of their names.
 pub(crate) fn inaccessible_sources(root: &Path) -> Vec<Source> {
     let is_inaccessible = |source: &Source| {
-        let looked = facts_at(&under(root, source));
-        looked.is_err_and(|error| error.kind() == io::ErrorKind::PermissionDenied)
+        let facts = facts_at(&under(root, source));
+        facts.is_err_and(|error| error.kind() == io::ErrorKind::PermissionDenied)
     };
     sorted(root, is_inaccessible).unwrap_or_default()
 }
@@ -218,7 +218,7 @@ const LEAF: &str = "telemetry";
 #[cfg(test)]
 #[expect(
     clippy::disallowed_methods,
-    reason = "tests look at the disk from outside"
+    reason = "tests access the file system directly"
 )]
 mod tests {
     use super::*;
@@ -346,7 +346,7 @@ mod tests {
     }
 
     #[test]
-    fn a_usual_place_tells_its_source() {
+    fn a_default_path_identifies_its_source() {
         let source_of = |path| source_of(Path::new("/state"), Path::new(path));
         assert_eq!(source_of("/state/my-app/telemetry"), Some(source()));
         assert_eq!(source_of("/elsewhere/my-app/telemetry"), None);
@@ -356,7 +356,7 @@ mod tests {
     }
 
     #[test]
-    fn the_path_of_a_profile_tells_it_and_the_directory_above() {
+    fn the_path_of_a_profile_identifies_it_and_the_base() {
         let work = "work".parse().unwrap();
         let found = enclosing(Path::new("/d/profiles/work"));
         assert_eq!(found, Some((PathBuf::from("/d"), work)));

@@ -296,7 +296,7 @@ const VERSION_BYTES_MAX: usize = 256;
 #[cfg(test)]
 #[expect(
     clippy::disallowed_methods,
-    reason = "tests look at the files from outside"
+    reason = "tests access the file system directly"
 )]
 mod tests {
     use super::*;
@@ -417,7 +417,7 @@ mod tests {
     }
 
     #[test]
-    fn a_report_is_claimed_once_in_its_time_and_the_version_stays() {
+    fn a_report_is_claimed_once_in_its_time_and_the_version_kept() {
         let home = tempfile::tempdir().unwrap();
         let directory = open(home.path());
         note_version(&directory, "1.2.0", soon()).unwrap();
@@ -503,14 +503,19 @@ mod tests {
             let one = || {
                 let directory = open(home.path());
                 start.wait();
-                let news = note_version(&directory, &version, soon()).unwrap();
-                (news, claims(&directory, DAY, at, soon()).unwrap())
+                let version_change = note_version(&directory, &version, soon()).unwrap();
+                (version_change, claims(&directory, DAY, at, soon()).unwrap())
             };
             let got: Vec<_> = std::thread::scope(|scope| {
                 let all: Vec<_> = (0..8).map(|_| scope.spawn(one)).collect();
                 all.into_iter().map(|one| one.join().unwrap()).collect()
             });
-            assert_eq!(got.iter().filter(|(news, _)| news.is_some()).count(), 1);
+            assert_eq!(
+                got.iter()
+                    .filter(|(version_change, _)| version_change.is_some())
+                    .count(),
+                1
+            );
             assert_eq!(got.iter().filter(|(_, is_mine)| *is_mine).count(), 1);
         }
     }
@@ -542,7 +547,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_of_a_newer_version_stay_whatever_is_noted() {
+    fn keys_of_a_newer_version_are_kept_by_each_change() {
         let home = tempfile::tempdir().unwrap();
         let directory = open(home.path());
         let later = "\"later\":{\"a\": [1, 2.50]},\"yet\":123456789012345678901234567890";
@@ -630,13 +635,16 @@ mod tests {
             let directory = open(home.path());
             note_version(&directory, "1.2.0", soon()).unwrap();
             directory.faults.plan(nth, Fault::Once(28));
-            let news = note_version(&directory, "1.3.0", soon());
+            let version_change = note_version(&directory, "1.3.0", soon());
             let is_mine = claims(&directory, DAY, now(), soon());
             let operations = directory.faults.lift();
             assert_eq!(StoredHistory::read_at(home.path()).problem(), None);
             let again = note_version(&directory, "1.3.0", soon()).unwrap();
-            let told = [news.ok().flatten(), again];
-            assert!(told.iter().flatten().count() <= 1, "{nth}: {told:?}");
+            let reported = [version_change.ok().flatten(), again];
+            assert!(
+                reported.iter().flatten().count() <= 1,
+                "{nth}: {reported:?}"
+            );
             let is_mine_again = claims(&directory, DAY, now(), soon()).unwrap();
             assert!(!(is_mine_again && is_mine.is_ok_and(|is| is)), "{nth}");
             if operations <= nth {

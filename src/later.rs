@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::layer::{LaterOutlet, Layer, RecordFilter};
-use crate::recorder::ask_again;
+use crate::recorder::rebuild_interests;
 use crate::telemetry::Telemetry;
 
 /// Layers for telemetry that is opened later: for programs that install their subscriber first, and
@@ -50,7 +50,7 @@ impl LaterTelemetry {
     /// would.
     pub fn connect(self, telemetry: &Telemetry) {
         if self.outlet.set(Arc::clone(telemetry.outlet())).is_ok() {
-            ask_again();
+            rebuild_interests();
         }
     }
 }

@@ -82,7 +82,7 @@ impl Outlet {
 
     /// Returns `true` if `tracing` rebuilds its interests when a policy changes, so that events
     /// that the policy filters out may cost nothing in the meantime.
-    pub(crate) fn is_asked_again(&self) -> bool {
+    pub(crate) fn rebuilds_interests(&self) -> bool {
         self.recorder().is_some_and(Recorder::has_worker)
     }
 

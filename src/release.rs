@@ -345,8 +345,8 @@ mod tests {
         let place = home.path().join("release.json");
         let target = home.path().join("target");
         fs::write(&target, "{\"version\":\"9.9.9\"}").unwrap();
-        let said = "release.json cannot be read: it is not a regular file; a symbolic link is not followed";
-        let is_refused = || assert_eq!(Release::read_at(home.path()).unwrap_err(), said);
+        let message = "release.json cannot be read: it is not a regular file; a symbolic link is not followed";
+        let is_refused = || assert_eq!(Release::read_at(home.path()).unwrap_err(), message);
         std::os::unix::fs::symlink(&target, &place).unwrap();
         is_refused();
         fs::remove_file(&place).unwrap();

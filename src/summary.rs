@@ -164,8 +164,8 @@ impl SessionTally {
     pub(crate) fn note(&mut self, raw: &RawRecord<'_>) {
         // It was checked when the record was read.
         let session = Uuid::try_parse_ascii(raw.session.bytes()).unwrap_or_default();
-        let said = OfSession::read(raw);
-        if said == OfSession::Nothing && self.open.contains_key(&session) {
+        let event = OfSession::read(raw);
+        if event == OfSession::Nothing && self.open.contains_key(&session) {
             return;
         }
         let mut open = OpenSession {
@@ -173,7 +173,7 @@ impl SessionTally {
             process: None,
             first: raw.time(),
         };
-        match said {
+        match event {
             OfSession::Once => return self.close(session, Losses::default()),
             OfSession::End(end) => {
                 let losses = Losses {
@@ -475,7 +475,7 @@ mod tests {
     proptest! {
         /// Lines are folded in parts, whose bounds are arbitrary.
         #[test]
-        fn what_is_summed_up_in_parts_is_what_the_whole_is(
+        fn summaries_of_parts_add_up_to_that_of_the_whole(
             records in proptest::collection::vec((0..4_u8, 0..5_usize, 0..8_u8), 0..40),
         ) {
             let mut whole = Contents::default();

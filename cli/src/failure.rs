@@ -274,7 +274,7 @@ mod tests {
 
     #[test]
     fn an_invalid_value_is_a_usage_error() {
-        let failure = Failure::from(Error::invalid("level", "`loud` is none"));
+        let failure = Failure::from(Error::invalid("level", "`loud` is not a level"));
         assert_eq!(failure.exit(), Exit::Usage);
     }
 }

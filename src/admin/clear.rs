@@ -402,7 +402,7 @@ mod tests {
     }
 
     #[test]
-    fn damaged_torn_and_endless_lines_are_no_records() {
+    fn damaged_torn_and_endless_lines_are_not_counted() {
         let home = tempfile::tempdir().unwrap();
         let endless = "x".repeat(200_000);
         let text = format!("{}junk\n\0\0\0\n{endless}\n{}{{\"timest", line(1), line(2));

@@ -79,11 +79,11 @@ impl Finding {
 /// Names some of these files, and the number of the others.
 pub(super) fn first_of(files: &[String], more_of: &str) -> String {
     let (named, more) = files.split_at(files.len().min(FILES_NAMED_MAX));
-    let mut said = named.join(", ");
+    let mut names = named.join(", ");
     if !more.is_empty() {
-        said = format!("{said} and {}", count(more.len() as u64, more_of));
+        names = format!("{names} and {}", count(more.len() as u64, more_of));
     }
-    said
+    names
 }
 
 /// Number of files that are named.

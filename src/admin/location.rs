@@ -192,10 +192,10 @@ impl Location {
             own_application: None,
             environment: environment.clone(),
         };
-        let said = [&location.base, &location.path()]
+        let known = [&location.base, &location.path()]
             .into_iter()
             .find_map(|path| KnownLocation::at(path).source);
-        location.application = match said {
+        location.application = match known {
             Some(source) => KnownApplication::Certain(source),
             None => Self::root(environment)
                 .ok()

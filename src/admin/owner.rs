@@ -55,7 +55,7 @@ impl Location {
     pub fn step_for_other_owner(&self) -> Option<String> {
         let path = self.path();
         let owned = match Directory::open(&path, Access::Read) {
-            Ok(directory) => look(&directory, self).into_iter().next(),
+            Ok(directory) => find(&directory, self).into_iter().next(),
             Err(error) => of_opening(&error, &path, self),
         };
         Some(owned?.next)
@@ -84,7 +84,7 @@ fn inside_service(owner: u32, path: &Path, command: &str) -> String {
 
 /// Finds a directory or files in it that belong to another user than expected: the directory to the
 /// one who runs this, the files to the owner of the directory.
-pub(super) fn look(directory: &Directory, location: &Location) -> Vec<Finding> {
+pub(super) fn find(directory: &Directory, location: &Location) -> Vec<Finding> {
     let owner = directory.owner();
     let path = directory.path();
     let mut found = Vec::new();

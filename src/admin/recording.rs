@@ -19,12 +19,12 @@ use crate::store::open_error;
 
 /// The program that records, and its part in the decision.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Asked {
+pub(super) enum RecordingProgram {
     /// The application itself.
-    Itself,
+    Application,
     /// The application, seen from another program: its behaviour while consent is undecided is not
     /// known, unless it waits for a grace, which is then stored.
-    FromOutside,
+    ApplicationFromOutside,
     /// This program, which records for the application, and nothing while consent is undecided.
     Commands,
 }
@@ -52,10 +52,11 @@ impl Stored {
 
     /// Returns the reason why nothing can be recorded in the directory, if so. The application may
     /// run as another user, who owns it.
-    fn directory_problem(&self, asked: Asked) -> Option<String> {
+    fn directory_problem(&self, program: RecordingProgram) -> Option<String> {
         let error = self.directory.as_ref().err()?;
         let is_of_other_user = matches!(error.kind(), ErrorKind::OtherUser { .. });
-        (asked != Asked::FromOutside || !is_of_other_user).then(|| error.chain())
+        (program != RecordingProgram::ApplicationFromOutside || !is_of_other_user)
+            .then(|| error.chain())
     }
 
     /// Returns the reason why this user cannot read the files, if they belong to another user.
@@ -72,8 +73,8 @@ impl Stored {
 /// Checks that something could be recorded in a directory under its lock, and an installation id
 /// stored, or that it could be created.
 fn check_to_record(path: &Path) -> Result<()> {
-    let looked = Directory::look_to_write(path).map_err(|error| open_error(path, error))?;
-    let Some(directory) = looked else {
+    let opened = Directory::look_to_write(path).map_err(|error| open_error(path, error))?;
+    let Some(directory) = opened else {
         return Ok(());
     };
     directory
@@ -86,11 +87,11 @@ fn check_to_record(path: &Path) -> Result<()> {
 /// Decides for the program that records, and returns the answer.
 pub(super) fn answer(
     inputs: &Inputs<'_>,
-    asked: Asked,
+    program: RecordingProgram,
     now: OffsetDateTime,
 ) -> (Decision, RecordingAnswer) {
     let decision = decide(inputs, now);
-    if asked == Asked::Itself
+    if program == RecordingProgram::Application
         || decision.state != Consent::Undecided
         || inputs.stored.first_use().is_some()
     {
@@ -105,13 +106,13 @@ pub(super) fn answer(
         },
         now,
     );
-    let answer = match (if_it_records.is_recording, asked) {
+    let answer = match (if_it_records.is_recording, program) {
         (false, _) => if_it_records.answer(),
-        (true, Asked::FromOutside) => RecordingAnswer {
+        (true, RecordingProgram::ApplicationFromOutside) => RecordingAnswer {
             recording: Recording::Unknown,
             because: UP_TO_APPLICATION.to_owned(),
         },
-        (true, Asked::Itself | Asked::Commands) => decision.answer(),
+        (true, RecordingProgram::Application | RecordingProgram::Commands) => decision.answer(),
     };
     (decision, answer)
 }
@@ -138,7 +139,8 @@ impl Location {
         now: OffsetDateTime,
     ) -> RecordingAnswer {
         let executables = self.environment().executables();
-        self.decide_for(stored, executables, Asked::Commands, now).1
+        self.decide_for(stored, executables, RecordingProgram::Commands, now)
+            .1
     }
 
     /// Checks that records could be written here, whatever the decision.
@@ -158,10 +160,11 @@ impl Location {
     ) -> (Decision, RecordingAnswer) {
         if self.builder().is_some() {
             let executables = self.environment().executables();
-            return self.decide_for(stored, executables, Asked::Itself, now);
+            return self.decide_for(stored, executables, RecordingProgram::Application, now);
         }
         // The name of this executable does not apply to other programs.
-        let (decision, answer) = self.decide_for(stored, &[], Asked::FromOutside, now);
+        let (decision, answer) =
+            self.decide_for(stored, &[], RecordingProgram::ApplicationFromOutside, now);
         let hidden = stored.hidden(&self.path()).filter(|_| !decision.is_locked);
         let answer = match hidden {
             Some(because) => RecordingAnswer {
@@ -177,14 +180,14 @@ impl Location {
         &self,
         stored: &Stored,
         executables: &[String],
-        asked: Asked,
+        program: RecordingProgram,
         now: OffsetDateTime,
     ) -> (Decision, RecordingAnswer) {
         let environment = self.environment();
         let do_not_track = environment.do_not_track();
         let variable = self.name().and_then(|name| environment.telemetry(name));
         let (flag, when_undecided) = match self.builder() {
-            Some(builder) => builder.own_say(),
+            Some(builder) => builder.own_consent(),
             None => (Consent::Undecided, Self::when_undecided_outside(stored)),
         };
         let limits = self
@@ -192,7 +195,7 @@ impl Location {
             .map(|builder| builder.own_limits().validate());
         let directory_problem = match limits {
             Some(Err(error)) => Some(error.chain()),
-            Some(Ok(())) | None => stored.directory_problem(asked),
+            Some(Ok(())) | None => stored.directory_problem(program),
         };
         let inputs = Inputs {
             executables,
@@ -205,7 +208,7 @@ impl Location {
             policy_problem: stored.owner.problem(),
             directory_problem: directory_problem.as_deref(),
         };
-        answer(&inputs, asked, now)
+        answer(&inputs, program, now)
     }
 
     /// Returns the behaviour of an application while consent is undecided, as far as its directory
@@ -222,7 +225,7 @@ impl Location {
     /// if it has none.
     pub fn when_undecided(&self) -> WhenUndecided {
         match self.builder() {
-            Some(builder) => builder.own_say().1,
+            Some(builder) => builder.own_consent().1,
             None => Self::when_undecided_outside(&Stored::at(self)),
         }
     }
@@ -266,7 +269,7 @@ mod tests {
     const HOUR: WhenUndecided = WhenUndecided::RecordAfter(Duration::from_hours(1));
 
     impl AnswerCase {
-        fn answer(&self, asked: Asked) -> (Consent, RecordingAnswer) {
+        fn answer(&self, program: RecordingProgram) -> (Consent, RecordingAnswer) {
             let stored = StoredConsent::parse(self.consent.as_bytes(), FileName::Consent);
             let inputs = Inputs {
                 executables: &[],
@@ -280,7 +283,7 @@ mod tests {
                 directory_problem: self.directory_problem,
             };
             let now = OffsetDateTime::from_unix_timestamp(self.now).unwrap();
-            let (decision, answer) = answer(&inputs, asked, now);
+            let (decision, answer) = answer(&inputs, program, now);
             (decision.state, answer)
         }
     }
@@ -294,15 +297,19 @@ mod tests {
     /// Checks the answer, and a part of the reason, for the application itself, from outside, and
     /// for the commands.
     fn check(case: &AnswerCase, recordings: [Recording; 3], reasons: [&str; 3]) {
-        let all = [Asked::Itself, Asked::FromOutside, Asked::Commands];
-        for ((asked, recording), because) in all.into_iter().zip(recordings).zip(reasons) {
-            let (_, answer) = case.answer(asked);
+        let all = [
+            RecordingProgram::Application,
+            RecordingProgram::ApplicationFromOutside,
+            RecordingProgram::Commands,
+        ];
+        for ((program, recording), because) in all.into_iter().zip(recordings).zip(reasons) {
+            let (_, answer) = case.answer(program);
             assert_eq!(
                 answer.recording, recording,
-                "{case:?} {asked:?}: {answer:?}"
+                "{case:?} {program:?}: {answer:?}"
             );
             let has_reason = answer.because.contains(because);
-            assert!(has_reason, "{case:?} {asked:?}: {answer:?}");
+            assert!(has_reason, "{case:?} {program:?}: {answer:?}");
         }
     }
 
@@ -334,7 +341,7 @@ mod tests {
     }
 
     #[test]
-    fn only_an_application_knows_what_it_does_undecided() {
+    fn only_the_application_decides_on_recording_when_undecided() {
         let table = [
             (
                 WhenUndecided::Refuse,
@@ -389,8 +396,12 @@ mod tests {
             policy_problem: Some(ODD),
             ..NOTHING
         };
-        for asked in [Asked::Itself, Asked::FromOutside, Asked::Commands] {
-            assert_eq!(case.answer(asked).0, Consent::Undecided, "{asked:?}");
+        for program in [
+            RecordingProgram::Application,
+            RecordingProgram::ApplicationFromOutside,
+            RecordingProgram::Commands,
+        ] {
+            assert_eq!(case.answer(program).0, Consent::Undecided, "{program:?}");
         }
     }
 }

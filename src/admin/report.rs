@@ -47,7 +47,7 @@ impl Location {
             deployment: &deployment,
             // If it is not known, nothing is recorded, as the report shows.
             owner_metadata: &stored.owner.into_metadata().unwrap_or_default(),
-            machine: &Machine::look(self.environment()),
+            machine: &Machine::read(self.environment()),
             volumes: &deployment.volumes(VolumeLimits::default()),
             counters: Value::Null,
             errors: Value::Null,

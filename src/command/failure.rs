@@ -254,10 +254,10 @@ mod tests {
             "ParseIntError: invalid digit found in string"
         );
         let error = Wrapping("could not read the profile", fmt::Error);
-        let told =
+        let text =
             "Wrapping: could not read the profile: an error occurred when formatting an argument";
-        assert_eq!(text_of_error(&error), told);
-        assert_eq!(text_of_error(&Box::new(error)), told);
+        assert_eq!(text_of_error(&error), text);
+        assert_eq!(text_of_error(&Box::new(error)), text);
     }
 
     #[test]
@@ -308,10 +308,10 @@ mod tests {
 
     #[test]
     fn an_endless_error_is_cut() {
-        let told = text_of_error(&Endless);
-        assert!(told.starts_with("Endless: ähm, ähm, "));
-        assert!(told.ends_with('…'));
-        assert!(told.len() < MESSAGE_BYTES_MAX + 100, "{}", told.len());
+        let text = text_of_error(&Endless);
+        assert!(text.starts_with("Endless: ähm, ähm, "));
+        assert!(text.ends_with('…'));
+        assert!(text.len() < MESSAGE_BYTES_MAX + 100, "{}", text.len());
     }
 
     #[test]

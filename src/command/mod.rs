@@ -96,7 +96,7 @@ struct Measurement {
 impl Command<'_> {
     /// Sets the path of names of the command: `ticloud-project-list`.
     pub fn path(&mut self, path: impl Into<String>) -> &mut Self {
-        self.know("command", path.into())
+        self.set_known("command", path.into())
     }
 
     /// Returns `true` if the command is measured: telemetry is on, or may be turned on before it
@@ -107,13 +107,13 @@ impl Command<'_> {
 
     /// Sets the alias by which it was called.
     pub fn alias(&mut self, alias: impl Into<String>) -> &mut Self {
-        self.know("alias", alias.into())
+        self.set_known("alias", alias.into())
     }
 
     /// Sets the method by which the user is authenticated to the service that the command calls:
     /// `api_key`.
     pub fn auth_method(&mut self, method: impl Into<String>) -> &mut Self {
-        self.know("auth_method", method.into())
+        self.set_known("auth_method", method.into())
     }
 
     /// Adds names of flags that were given. Values are left out: `--output=x` is recorded as
@@ -129,12 +129,12 @@ impl Command<'_> {
 
     /// Sets whether the user was asked for something.
     pub fn interactive(&mut self, is_interactive: bool) -> &mut Self {
-        self.know("interactive", is_interactive)
+        self.set_known("interactive", is_interactive)
     }
 
     /// Sets the project that it worked on.
     pub fn project_id(&mut self, id: impl Into<String>) -> &mut Self {
-        self.know("project_id", id.into())
+        self.set_known("project_id", id.into())
     }
 
     /// Sets a property that only this application has. It replaces an earlier one of the same name,
@@ -214,7 +214,7 @@ impl Command<'_> {
         }
     }
 
-    fn know(&mut self, name: &'static str, value: impl Into<Value>) -> &mut Self {
+    fn set_known(&mut self, name: &'static str, value: impl Into<Value>) -> &mut Self {
         self.set(|measured| {
             measured.known.insert(name, value.into());
         })

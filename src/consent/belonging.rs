@@ -27,12 +27,13 @@ impl KnownLocation {
 
     /// Reads the owner of a directory.
     pub(crate) fn of(directory: &Directory) -> Self {
-        let mut said = StoredConsent::read(directory).claim();
-        if said.source.is_none() {
-            said = said.or(StoredConsent::read_file(directory, Scope::AllProfiles.file()).claim());
+        let mut claim = StoredConsent::read(directory).claim();
+        if claim.source.is_none() {
+            claim =
+                claim.or(StoredConsent::read_file(directory, Scope::AllProfiles.file()).claim());
         }
-        said.source = said.source.or_else(|| source_of_records(directory));
-        said.or_by_place(directory.path())
+        claim.source = claim.source.or_else(|| source_of_records(directory));
+        claim.or_by_place(directory.path())
     }
 
     fn or(self, other: Self) -> Self {

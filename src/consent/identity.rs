@@ -294,7 +294,7 @@ mod tests {
     }
 
     #[test]
-    fn the_hash_depends_on_the_salt_and_shows_none_of_the_facts() {
+    fn the_hash_depends_on_the_salt_and_shows_no_fact() {
         let facts = facts(Some("0123456789abcdef"), 1000, 7);
         let hash = facts.hash(&Salt::random().unwrap());
         assert_ne!(hash, facts.hash(&Salt::random().unwrap()));

@@ -49,7 +49,7 @@ pub(crate) fn set_consent_of(
     now: OffsetDateTime,
 ) -> Result<StoredConsent> {
     let before = StoredConsent::read_file_at(site.path, scope.file());
-    if before.stands_as(consent) {
+    if before.has_choice(consent) {
         admit(&KnownLocation::at(site.path), site.path, site.location)?;
         return Ok(before);
     }
@@ -267,7 +267,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 #[cfg(test)]
 #[expect(
     clippy::disallowed_methods,
-    reason = "tests look at the files from outside"
+    reason = "tests access the file system directly"
 )]
 mod tests {
     use super::*;
@@ -320,7 +320,7 @@ mod tests {
     const LATER: &str = "\"later\":{\"a\": [1, 2.50]},\"yet\":123456789012345678901234567890";
 
     #[test]
-    fn keys_of_a_newer_version_stay_whatever_is_decided() {
+    fn keys_of_a_newer_version_are_kept_by_each_decision() {
         let home = tempfile::tempdir().unwrap();
         let location = Some(&ApplicationProfile::for_test("one"));
         let path = home.path();
@@ -385,7 +385,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_of_a_newer_version_go_with_their_installation() {
+    fn keys_of_a_newer_version_are_removed_with_the_installation() {
         let home = tempfile::tempdir().unwrap();
         let path = home.path();
         set_consent(path, Consent::Disabled, "test", now()).unwrap();
@@ -602,10 +602,10 @@ mod tests {
     fn concurrent_first_uses_agree_on_one_id() {
         let home = tempfile::tempdir().unwrap();
         let ids: Vec<Installation> = std::thread::scope(|scope| {
-            let asked: Vec<_> = (0..16)
+            let threads: Vec<_> = (0..16)
                 .map(|_| scope.spawn(|| id_at(home.path())))
                 .collect();
-            asked.into_iter().map(|one| one.join().unwrap()).collect()
+            threads.into_iter().map(|one| one.join().unwrap()).collect()
         });
         assert!(ids.iter().all(|id| *id == ids[0]));
         assert_eq!(id_at(home.path()), ids[0]);
@@ -697,7 +697,7 @@ mod tests {
             .map(|number| ApplicationProfile::for_test(&format!("app{number}")))
             .collect();
         let ids: Vec<Option<Installation>> = std::thread::scope(|scope| {
-            let asked: Vec<_> = locations
+            let threads: Vec<_> = locations
                 .iter()
                 .map(|location| {
                     let path = home.path();
@@ -708,7 +708,7 @@ mod tests {
                     })
                 })
                 .collect();
-            asked.into_iter().map(|one| one.join().unwrap()).collect()
+            threads.into_iter().map(|one| one.join().unwrap()).collect()
         });
         let winners: Vec<_> = ids.iter().flatten().collect();
         assert_eq!(winners.len(), 1);

@@ -392,7 +392,7 @@ fn opinions(inputs: &Inputs<'_>) -> Vec<Opinion> {
         .do_not_track
         .filter(|value| is_opt_out(value))
         .map(|value| plain(DecidedBy::DoNotTrack(value.to_owned()), Consent::Disabled));
-    let said = [
+    let sources = [
         build,
         executable,
         do_not_track,
@@ -401,7 +401,8 @@ fn opinions(inputs: &Inputs<'_>) -> Vec<Opinion> {
         Some(of_stored(DecidedBy::Choice, inputs.stored)),
         Some(of_stored(DecidedBy::ChoiceForAll, inputs.stored_for_all)),
     ];
-    said.into_iter()
+    sources
+        .into_iter()
         .flatten()
         .filter(|opinion| opinion.wants != Consent::Undecided)
         .collect()

@@ -339,7 +339,7 @@ impl StoredConsent {
     }
 
     /// Returns `true` if that choice is stored already, without anything that it would remove.
-    pub(super) fn stands_as(&self, consent: Consent) -> bool {
+    pub(super) fn has_choice(&self, consent: Consent) -> bool {
         self.known().is_some_and(|choice| {
             choice.consent == consent
                 && (consent != Consent::Disabled || !choice.has_installation())
@@ -387,7 +387,7 @@ impl StoredConsent {
 #[cfg(test)]
 #[expect(
     clippy::disallowed_methods,
-    reason = "tests look at the files from outside"
+    reason = "tests access the file system directly"
 )]
 mod tests {
     use super::*;

@@ -303,7 +303,7 @@ proptest! {
         value in "[a-z0-9 -]{0,8}",
         stored in any_stored(),
     ) {
-        let says_so = flag == Consent::Enabled
+        let is_enabled = flag == Consent::Enabled
             || value.parse::<Consent>().is_ok_and(|consent| consent == Consent::Enabled)
             || stored == ENABLED;
         let variable = Variable { name: "X_TELEMETRY".to_owned(), value };
@@ -318,6 +318,6 @@ proptest! {
             policy_problem: None,
             directory_problem: None,
         }, OffsetDateTime::UNIX_EPOCH);
-        prop_assert!(!decision.is_recording || says_so);
+        prop_assert!(!decision.is_recording || is_enabled);
     }
 }

@@ -58,7 +58,7 @@ impl Bridge {
 
 /// Returns `true` if metadata is that of a record of another logging crate, for which a bridge
 /// queries the subscriber before it passes the record on.
-pub(crate) fn is_asked_by_bridge(metadata: &Metadata<'_>) -> bool {
+pub(crate) fn is_queried_by_bridge(metadata: &Metadata<'_>) -> bool {
     name_of(metadata, "record").is_some_and(|name| target_of(metadata, name).is_some())
 }
 

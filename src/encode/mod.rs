@@ -19,7 +19,7 @@ mod text;
 use serde_json::Value;
 use tracing::field::Visit;
 
-pub(crate) use self::bridge::{is_asked_by_bridge, is_bridge, is_record_admitted};
+pub(crate) use self::bridge::{is_bridge, is_queried_by_bridge, is_record_admitted};
 pub(crate) use self::chain::SpanChain;
 pub(crate) use self::fields::SpanValues;
 use self::fields::{EventFields, FieldVisitor, LastOfName};

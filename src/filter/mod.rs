@@ -147,7 +147,7 @@ impl Filter {
 
     /// Returns the result of the filter for a record.
     pub fn verdict(&self, raw: &RawRecord<'_>) -> FilterVerdict<'_> {
-        if !self.holds_for_parts(raw) {
+        if !self.matches_parts(raw) {
             return FilterVerdict::Fails;
         }
         let mut verdict = FilterVerdict::Passes;
@@ -157,7 +157,7 @@ impl Filter {
                 Answer::OtherType if verdict == FilterVerdict::Passes => {
                     verdict = FilterVerdict::OtherType { key: term.key() };
                 }
-                Answer::Holds | Answer::OtherType => {}
+                Answer::Matches | Answer::OtherType => {}
             }
         }
         // The expression is checked last, since it takes the longest.
@@ -168,9 +168,9 @@ impl Filter {
     }
 
     /// Returns `true` if the conditions on the parts that every record has match.
-    fn holds_for_parts(&self, raw: &RawRecord<'_>) -> bool {
+    fn matches_parts(&self, raw: &RawRecord<'_>) -> bool {
         let time = raw.timestamp.bytes();
-        self.levels.is_none_or(|levels| levels.hold(raw.level))
+        self.levels.is_none_or(|levels| levels.matches(raw.level))
             && is_any(&self.targets, Some(raw.target), is_within)
             && is_any(&self.events, raw.event, |event, wanted| event == wanted)
             && self.source.as_ref().is_none_or(|it| raw.source.is(it))
@@ -207,7 +207,7 @@ pub struct Levels {
 }
 
 impl Levels {
-    fn hold(self, level: Level) -> bool {
+    fn matches(self, level: Level) -> bool {
         (self.least..=self.most).contains(&level)
     }
 }
@@ -384,7 +384,7 @@ mod tests {
     }
 
     #[test]
-    fn all_parts_must_hold() {
+    fn all_parts_must_match() {
         let both = Filter::new()
             .event("command")
             .term("duration>1".parse().unwrap());

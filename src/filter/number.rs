@@ -224,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn what_only_resembles_a_number_is_not_one() {
+    fn text_that_resembles_a_number_is_not_one() {
         for text in [
             "",
             " ",

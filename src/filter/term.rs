@@ -78,7 +78,7 @@ enum Relation {
 /// The result of a condition for a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Answer {
-    Holds,
+    Matches,
     Fails,
     /// The value has a type that cannot be ordered against the operand.
     OtherType,
@@ -118,7 +118,11 @@ impl Test {
             },
             Self::Found { regex, answer } => regex.is_match(&found.to_text()) == *answer,
         };
-        if is_so { Answer::Holds } else { Answer::Fails }
+        if is_so {
+            Answer::Matches
+        } else {
+            Answer::Fails
+        }
     }
 }
 
@@ -325,12 +329,12 @@ mod tests {
     use super::*;
     use crate::record::Record;
 
-    fn holds(term: &str) -> bool {
-        is_held_for(term, &record())
+    fn matches(term: &str) -> bool {
+        matches_record(term, &record())
     }
 
-    fn is_held_for(term: &str, record: &Record) -> bool {
-        answer_for(term, &record.to_line()) == Answer::Holds
+    fn matches_record(term: &str, record: &Record) -> bool {
+        answer_for(term, &record.to_line()) == Answer::Matches
     }
 
     fn answer_for(term: &str, line: &[u8]) -> Answer {
@@ -350,7 +354,7 @@ mod tests {
         ] {
             let line = format!("{head}{rest}");
             for (term, expected) in [
-                ("a.b=1", Answer::Holds),
+                ("a.b=1", Answer::Matches),
                 ("a.b=2", Answer::Fails),
                 ("a.b!=1", Answer::Fails),
                 ("a.b>1", Answer::Fails),
@@ -361,7 +365,7 @@ mod tests {
     }
 
     #[test]
-    fn terms_that_hold() {
+    fn terms_that_match() {
         for term in [
             "command=list",
             "command!=get",
@@ -414,12 +418,12 @@ mod tests {
             "id=1",
             "message=Listed three projects",
         ] {
-            assert!(holds(term), "{term}");
+            assert!(matches(term), "{term}");
         }
     }
 
     #[test]
-    fn terms_that_do_not_hold() {
+    fn terms_that_do_not_match() {
         for term in [
             "command=lis",
             "command!=list",
@@ -440,19 +444,19 @@ mod tests {
             "user=root",
             "id=7",
         ] {
-            assert!(!holds(term), "{term}");
+            assert!(!matches(term), "{term}");
         }
     }
 
     #[test]
     fn a_missing_key_never_matches() {
         for operator in ["=", "!=", ">", ">=", "<", "<="] {
-            assert!(!holds(&format!("absent{operator}1")), "{operator}");
+            assert!(!matches(&format!("absent{operator}1")), "{operator}");
         }
-        assert!(!holds("absent~.") && !holds("absent!~x") && !holds("nested.absent!=1"));
+        assert!(!matches("absent~.") && !matches("absent!~x") && !matches("nested.absent!=1"));
         let mut bare = record();
         bare.event = None;
-        assert!(!is_held_for("event!=x", &bare));
+        assert!(!matches_record("event!=x", &bare));
     }
 
     #[test]
@@ -507,12 +511,12 @@ mod tests {
             ("x~^1\\.10$", "\"1.10\""),
             ("x!~^1\\.1$", "\"1.10\""),
         ] {
-            assert_eq!(answer(term, json), Answer::Holds, "{term} {json}");
+            assert_eq!(answer(term, json), Answer::Matches, "{term} {json}");
         }
     }
 
     #[test]
-    fn a_value_without_an_order_is_told_from_one_that_is_out_of_it() {
+    fn a_value_without_an_order_differs_from_one_out_of_range() {
         for json in [
             "\"abc\"",
             "\"1.2.3\"",
@@ -527,7 +531,7 @@ mod tests {
                 assert_eq!(answer(&term, json), Answer::OtherType, "{term} {json}");
             }
             assert_eq!(answer("x=1", json), Answer::Fails, "{json}");
-            assert_eq!(answer("x!=1", json), Answer::Holds, "{json}");
+            assert_eq!(answer("x!=1", json), Answer::Matches, "{json}");
         }
         assert_eq!(answer("x>1", "1"), Answer::Fails);
         assert_eq!(answer("y>1", "true"), Answer::Fails);
@@ -566,9 +570,9 @@ mod tests {
     }
 
     #[test]
-    fn a_value_may_hold_operators_and_a_key_dots() {
+    fn a_value_may_contain_operators_and_a_key_dots() {
         let mut record = record();
         record.properties.set("q", "a=b>c~d");
-        assert!(is_held_for("q=a=b>c~d", &record));
+        assert!(matches_record("q=a=b>c~d", &record));
     }
 }

@@ -9,10 +9,10 @@ use tracing::level_filters::LevelFilter;
 use tracing::subscriber::Interest;
 use tracing_subscriber::layer::{Context, Filter};
 
-use crate::encode::{Site, is_asked_by_bridge, is_bridge, is_record_admitted};
+use crate::encode::{Site, is_bridge, is_queried_by_bridge, is_record_admitted};
 use crate::outlet::Outlet;
 use crate::policy::InForce;
-use crate::recorder::note_asked;
+use crate::recorder::note_query;
 
 /// The per-layer filter for a layer of localtel: with it, events and spans that would not be
 /// recorded cost what they cost without localtel. [`Telemetry::filter`](crate::Telemetry::filter)
@@ -49,7 +49,7 @@ impl RecordFilter {
 impl<S> Filter<S> for RecordFilter {
     fn enabled(&self, metadata: &Metadata<'_>, _context: &Context<'_, S>) -> bool {
         self.outlet_for(metadata).is_some_and(|outlet| {
-            !is_asked_by_bridge(metadata)
+            !is_queried_by_bridge(metadata)
                 || lasting_policy(outlet).is_none_or(|policy| is_record_admitted(metadata, &policy))
         })
     }
@@ -73,7 +73,7 @@ impl<S> Filter<S> for RecordFilter {
     /// crate is given the maximum level once, when the subscriber is installed, and would drop
     /// records after a change.
     fn max_level_hint(&self) -> Option<LevelFilter> {
-        note_asked();
+        note_query();
         let outlet = self.outlet.get()?;
         Some(if outlet.is_listening() {
             LevelFilter::from_level(outlet.level.into())
@@ -87,7 +87,7 @@ impl<S> Filter<S> for RecordFilter {
 /// them again, each of their events is refused instead.
 fn lasting_policy(outlet: &Outlet) -> Option<Arc<InForce>> {
     let policy = outlet.policy.get();
-    policy.filter(|_| outlet.is_asked_again() && !outlet.is_shown())
+    policy.filter(|_| outlet.rebuilds_interests() && !outlet.is_shown())
 }
 
 /// Returns `true` if a policy admits the events or spans of a call site.

@@ -25,7 +25,7 @@ use crate::clock;
 use crate::encode::{Own, PendingLine, SecretFree, Site, SpanChain, SpanValues, Stamp};
 use crate::outlet::{Outlet, TRIES};
 use crate::policy::Generation;
-use crate::recorder::{Stale, note_asked};
+use crate::recorder::{Stale, note_query};
 
 /// A layer that records events in their spans. It has no per-layer filter, and works with any
 /// subscriber that keeps its spans as `tracing_subscriber`'s registry does. It is returned by
@@ -290,7 +290,7 @@ where
     /// Prepares the call site if it is of interest. It always returns the same interest: without a
     /// per-layer filter, another one would disable the call site for all layers of the subscriber.
     fn register_callsite(&self, metadata: &'static Metadata<'static>) -> Interest {
-        note_asked();
+        note_query();
         if let Some(layer) = self.taking(metadata) {
             let _prepared = layer.site(metadata);
         }

@@ -111,11 +111,11 @@ impl SpanNode {
         }
         state.narrow(site);
         state.values.merge(newer);
-        self.render_anew(&mut state);
+        self.render_again(&mut state);
         true
     }
 
-    fn render_anew(&self, state: &mut SpanState) {
+    fn render_again(&self, state: &mut SpanState) {
         state.rendered = state.values.render(self.metadata.name());
         self.changes.fetch_add(1, Ordering::Release);
     }
@@ -193,7 +193,7 @@ impl SpanNode {
         };
         let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
         if state.narrow(site) {
-            self.render_anew(&mut state);
+            self.render_again(&mut state);
         }
     }
 }

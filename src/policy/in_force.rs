@@ -220,7 +220,7 @@ pub(crate) struct Current {
     in_force: RwLock<Arc<InForce>>,
     generation: AtomicU64,
     /// The number of the policy under which `tracing` last built its interests in call sites.
-    asked: AtomicU64,
+    rebuilt_for: AtomicU64,
 }
 
 impl fmt::Debug for Current {
@@ -245,7 +245,7 @@ impl Current {
         Self {
             in_force: RwLock::new(Arc::new(in_force)),
             generation: AtomicU64::new(0),
-            asked: AtomicU64::new(0),
+            rebuilt_for: AtomicU64::new(0),
         }
     }
 
@@ -255,9 +255,9 @@ impl Current {
     }
 
     /// Returns `true`, once for each change, if the interests of call sites must be rebuilt.
-    pub(crate) fn is_news(&self) -> bool {
+    pub(crate) fn take_rebuild_due(&self) -> bool {
         let generation = self.generation.load(Ordering::Acquire);
-        self.asked.swap(generation, Ordering::Relaxed) != generation
+        self.rebuilt_for.swap(generation, Ordering::Relaxed) != generation
     }
 
     /// Returns the policy in force. It does not wait: in a forked child, a thread that no longer
@@ -275,9 +275,9 @@ impl Current {
 
     /// Returns `true` if the owner may have filtered out whole call sites, for which `tracing` then
     /// queries no layer.
-    pub(crate) fn may_shut_out(&self) -> bool {
+    pub(crate) fn may_filter_out(&self) -> bool {
         self.get()
-            .is_some_and(|in_force| in_force.owner.as_ref().is_some_and(Policy::may_shut_out))
+            .is_some_and(|in_force| in_force.owner.as_ref().is_some_and(Policy::may_filter_out))
     }
 
     /// Replaces the owner's policy.

@@ -391,7 +391,7 @@ impl Policy {
     }
 
     /// Returns `true` if there are events that the policy drops.
-    fn may_shut_out(&self) -> bool {
+    fn may_filter_out(&self) -> bool {
         let mut rules = self.targets.iter().chain(&self.events);
         !self.admits_level(Level::Trace)
             || self.unnamed == Admission::Drop

@@ -113,7 +113,7 @@ impl NamePath {
         let mut is_about = false;
         let mut words = segment
             .split(|letter: char| letter.is_ascii() && !letter.is_ascii_alphanumeric())
-            .flat_map(humps)
+            .flat_map(camel_case_words)
             .peekable();
         let mut is_first = true;
         while let Some(word) = words.next() {
@@ -195,7 +195,7 @@ fn ends_with(word: &str, end: &str) -> bool {
 
 /// Returns the words of a name in camel case. A run of capitals is one word, except that its last
 /// letter belongs to a lower-case letter after it: `HTTPError` is two words.
-fn humps(name: &str) -> impl Iterator<Item = &str> {
+fn camel_case_words(name: &str) -> impl Iterator<Item = &str> {
     let byte = |at: usize| name.as_bytes().get(at).copied();
     let is_upper = move |at: usize| byte(at).is_some_and(|byte| byte.is_ascii_uppercase());
     let is_lower = move |at: usize| byte(at).is_some_and(|byte| byte.is_ascii_lowercase());

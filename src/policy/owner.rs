@@ -108,7 +108,7 @@ impl OwnerFile {
     }
 
     /// Returns `true` if the file exists and contains no rule.
-    pub(crate) fn says_nothing(&self) -> bool {
+    pub(crate) fn is_empty_file(&self) -> bool {
         *self == Self::Owner(Owner::default())
     }
 
@@ -417,22 +417,22 @@ pub(crate) fn check_name(name: &str) -> Result<(), String> {
 /// Describes a mistake with its line and reason. Text that the reason quotes from the file is
 /// shortened, and control characters are escaped, since applications also display the description.
 fn describe(text: &str, at: Option<usize>, reason: &str) -> String {
-    let mut said = match at.and_then(|at| text.get(..at)) {
+    let mut excerpt = match at.and_then(|at| text.get(..at)) {
         Some(before) => format!("line {}: ", before.matches('\n').count() + 1),
         None => String::new(),
     };
     let mut letters = reason.trim().chars();
     for letter in letters.by_ref().take(REASON_LETTERS_MAX) {
         match letter {
-            '\n' => said.push(' '),
-            '"' | '\'' | '\\' => said.push(letter),
-            _ => said.extend(letter.escape_debug()),
+            '\n' => excerpt.push(' '),
+            '"' | '\'' | '\\' => excerpt.push(letter),
+            _ => excerpt.extend(letter.escape_debug()),
         }
     }
     if letters.next().is_some() {
-        said.push('…');
+        excerpt.push('…');
     }
-    said
+    excerpt
 }
 
 /// How long a change waits for the lock; writers hold it for well under a millisecond.

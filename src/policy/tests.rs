@@ -457,10 +457,10 @@ fn mistakes_are_reported_with_line_and_reason() {
         ("level = ", 1, ""),
         ("\n[[[", 2, ""),
     ] {
-        let said = problem(text.as_bytes());
+        let message = problem(text.as_bytes());
         let beginning = format!("policy.toml is invalid: line {line}: ");
-        assert!(said.starts_with(&beginning), "{text:?}: {said}");
-        assert!(said.contains(reason), "{text:?}: {said}");
+        assert!(message.starts_with(&beginning), "{text:?}: {message}");
+        assert!(message.contains(reason), "{text:?}: {message}");
     }
     assert!(problem(b"\xff").contains("not valid UTF-8"));
 }
@@ -481,8 +481,8 @@ cloud = { value = 1, include = \"yes\", name = 1 }
 [events]
 a = \"clean\"
 ";
-    let said = problem(text.as_bytes());
-    let said = said.strip_prefix("policy.toml is invalid: ").unwrap();
+    let message = problem(text.as_bytes());
+    let message = message.strip_prefix("policy.toml is invalid: ").unwrap();
     let beginnings = [
         "line 1: unnamed: `mask` ",
         "line 2: level: `loud` ",
@@ -495,8 +495,8 @@ a = \"clean\"
         "line 10: metadata: cloud: include: expected true or false",
         "line 10: metadata: cloud: unknown field `name`",
     ];
-    let parts: Vec<&str> = said.split("; ").collect();
-    assert_eq!(parts.len(), beginnings.len() + 1, "{said}");
+    let parts: Vec<&str> = message.split("; ").collect();
+    assert_eq!(parts.len(), beginnings.len() + 1, "{message}");
     for (part, beginning) in parts.iter().zip(beginnings) {
         assert!(part.starts_with(beginning), "{part}");
     }
@@ -533,12 +533,12 @@ fn policy_errors_are_escaped_and_cut() {
         format!("level = \"{long}\""),
         format!("[{long}]"),
     ] {
-        let said = problem(text.as_bytes());
+        let message = problem(text.as_bytes());
         assert!(
-            !said.chars().any(crate::text::is_unsafe_to_show),
-            "{said:?}"
+            !message.chars().any(crate::text::is_unsafe_to_show),
+            "{message:?}"
         );
-        assert!(said.len() < 2000, "{}", said.len());
+        assert!(message.len() < 2000, "{}", message.len());
     }
 }
 

@@ -75,23 +75,23 @@ pub(crate) struct Hardware {
 impl Machine {
     /// Reads the facts of the machine. It only opens files for reading, and takes about a
     /// millisecond.
-    pub(crate) fn look(environment: &Environment) -> Self {
+    pub(crate) fn read(environment: &Environment) -> Self {
         let cpuinfo = text_of("/proc/cpuinfo", CPUINFO_BYTES_MAX).unwrap_or_default();
         let kernel = System::kernel_version();
         Self {
             surroundings: Surroundings {
-                container: look_for_container(environment, kernel.clone()).container(),
-                virtual_machine: look_for_hypervisor(&cpuinfo).virtual_machine(),
+                container: read_container_marks(environment, kernel.clone()).container(),
+                virtual_machine: read_machine_marks(&cpuinfo).virtual_machine(),
             },
-            os: look_at_os(kernel),
-            hardware: look_at_hardware(&cpuinfo),
+            os: read_os(kernel),
+            hardware: read_hardware(&cpuinfo),
             // An unknown value is 0.
             uptime_seconds: Some(System::uptime()).filter(|seconds| *seconds > 0),
         }
     }
 }
 
-fn look_at_os(kernel: Option<String>) -> Os {
+fn read_os(kernel: Option<String>) -> Os {
     let os_release = OS_RELEASES
         .iter()
         .find_map(|path| text_of(path, OS_RELEASE_BYTES_MAX))
@@ -111,7 +111,7 @@ fn look_at_os(kernel: Option<String>) -> Os {
     }
 }
 
-fn look_for_container(environment: &Environment, kernel: Option<String>) -> ContainerMarks {
+fn read_container_marks(environment: &Environment, kernel: Option<String>) -> ContainerMarks {
     ContainerMarks {
         has_docker_file: elsewhere::is_there("/.dockerenv"),
         has_podman_file: elsewhere::is_there("/run/.containerenv"),
@@ -122,7 +122,7 @@ fn look_for_container(environment: &Environment, kernel: Option<String>) -> Cont
     }
 }
 
-fn look_for_hypervisor(cpuinfo: &str) -> MachineMarks {
+fn read_machine_marks(cpuinfo: &str) -> MachineMarks {
     let word_of = |path| text_of(path, WORD_BYTES_MAX);
     MachineMarks {
         vendor: word_of("/sys/class/dmi/id/sys_vendor"),
@@ -134,7 +134,7 @@ fn look_for_hypervisor(cpuinfo: &str) -> MachineMarks {
     }
 }
 
-fn look_at_hardware(cpuinfo: &str) -> Hardware {
+fn read_hardware(cpuinfo: &str) -> Hardware {
     // Only the names of the processors are read: Linux takes long to report all frequencies.
     let mut system = System::new();
     system.refresh_memory_specifics(MemoryRefreshKind::nothing().with_ram());
@@ -296,7 +296,7 @@ mod tests {
     fn facts_of_this_machine_are_read_in_little_time() {
         let environment = Environment::for_test("myapp", &[]);
         let started = std::time::Instant::now();
-        let machine = Machine::look(&environment);
+        let machine = Machine::read(&environment);
         assert!(started.elapsed() < std::time::Duration::from_secs(2));
         assert!(machine.os.kernel.is_some() && machine.os.pretty_name.is_some());
         let hardware = &machine.hardware;

@@ -185,28 +185,30 @@ pub(super) fn values<'a>(cpuinfo: &'a str, name: &str) -> impl Iterator<Item = &
 impl MachineMarks {
     /// Returns the virtual machine that the marks identify.
     pub(crate) fn virtual_machine(&self) -> Option<VirtualMachine> {
-        let says = |text: &Option<String>, word: &str| {
+        let contains = |text: &Option<String>, word: &str| {
             text.as_ref().is_some_and(|text| text.contains(word))
         };
-        let is_xen_host = says(&self.xen_capabilities, "control_d");
+        let is_xen_host = contains(&self.xen_capabilities, "control_d");
         match self.cpu {
             // A cloud's vendor is also in the firmware of its bare machines.
-            CpuMark::Metal if !says(&self.hypervisor, "xen") => return None,
+            CpuMark::Metal if !contains(&self.hypervisor, "xen") => return None,
             CpuMark::UserModeLinux => return Some(VirtualMachine::UserModeLinux),
             CpuMark::Hypervisor | CpuMark::Metal | CpuMark::Silent => {}
         }
-        if is_xen_host || says(&self.product, ".metal") {
+        if is_xen_host || contains(&self.product, ".metal") {
             return None;
         }
         let by_firmware = FIRMWARES
             .iter()
-            .find(|(vendor, product, _)| says(&self.vendor, vendor) && says(&self.product, product))
+            .find(|(vendor, product, _)| {
+                contains(&self.vendor, vendor) && contains(&self.product, product)
+            })
             .map(|(_, _, machine)| *machine);
         by_firmware
-            .or_else(|| says(&self.hypervisor, "xen").then_some(VirtualMachine::Xen))
-            .or_else(|| says(&self.device_tree, "kvm").then_some(VirtualMachine::Kvm))
-            .or_else(|| says(&self.device_tree, "xen").then_some(VirtualMachine::Xen))
-            .or_else(|| says(&self.device_tree, "vmware").then_some(VirtualMachine::VmWare))
+            .or_else(|| contains(&self.hypervisor, "xen").then_some(VirtualMachine::Xen))
+            .or_else(|| contains(&self.device_tree, "kvm").then_some(VirtualMachine::Kvm))
+            .or_else(|| contains(&self.device_tree, "xen").then_some(VirtualMachine::Xen))
+            .or_else(|| contains(&self.device_tree, "vmware").then_some(VirtualMachine::VmWare))
             .or_else(|| (self.cpu == CpuMark::Hypervisor).then_some(VirtualMachine::Unknown))
     }
 }
@@ -398,7 +400,7 @@ mod tests {
     }
 
     #[test]
-    fn without_firmware_the_hypervisor_itself_speaks() {
+    fn without_firmware_the_hypervisor_is_identified() {
         let xen = MachineMarks {
             hypervisor: Some("xen\n".to_owned()),
             ..MachineMarks::default()

@@ -172,7 +172,7 @@ impl DirectoryWalk {
             }
             match self.root.open_below(&path) {
                 Ok(folder) if self.is_new_here(&folder) => {
-                    cut_short = self.look_into(&folder, &path).err();
+                    cut_short = self.read_folder(&folder, &path).err();
                 }
                 // Another directory took its place, or it was counted before.
                 Ok(_) => {}
@@ -193,7 +193,7 @@ impl DirectoryWalk {
             .is_ok_and(|stat| stat.id.is_beside(self.root_id) && self.seen.insert(stat.id))
     }
 
-    fn look_into(&mut self, folder: &Folder, path: &Path) -> Result<(), CutShort> {
+    fn read_folder(&mut self, folder: &Folder, path: &Path) -> Result<(), CutShort> {
         let entries = match folder.entries() {
             Ok(entries) => entries,
             Err(error) => {

@@ -39,7 +39,7 @@ pub struct Follower {
     pub(super) walk: SegmentWalk,
     state: FollowState,
     /// Number of consecutive polls that found nothing new.
-    looks_idle: u32,
+    idle_polls: u32,
     /// The size of the open segment when it was last read to its end, so that an unfinished line is
     /// not read again at each poll.
     bytes_seen: u64,
@@ -59,7 +59,7 @@ enum FollowState {
 
 /// The result of checking the files without reading them.
 #[derive(Debug)]
-enum Look {
+enum SegmentCheck {
     Same,
     Changed,
     /// Another program truncated or rewrote the open segment.
@@ -82,7 +82,7 @@ impl Follower {
         Self {
             walk,
             state: FollowState::Reading,
-            looks_idle: 0,
+            idle_polls: 0,
             bytes_seen: 0,
             seen: seen.unwrap_or_default(),
             refused: None,
@@ -135,29 +135,29 @@ impl Follower {
     /// Returns an error if the directory cannot be listed.
     pub fn poll(&mut self) -> Result<Option<Item<'_>>> {
         if self.state == FollowState::AtEnd {
-            match self.look()? {
-                Look::Same => {
-                    self.looks_idle += 1;
+            match self.check_files()? {
+                SegmentCheck::Same => {
+                    self.idle_polls += 1;
                     return Ok(None);
                 }
-                Look::Changed => {}
-                Look::Rewritten(notice) => {
+                SegmentCheck::Changed => {}
+                SegmentCheck::Rewritten(notice) => {
                     self.read_again();
                     return Ok(Some(Item::Notice(notice)));
                 }
-                Look::Unreadable(damage) => return Ok(Some(Item::Damage(damage))),
+                SegmentCheck::Unreadable(damage) => return Ok(Some(Item::Damage(damage))),
             }
         }
         let Some(found) = self.next_of_walk()? else {
             self.state = FollowState::AtEnd;
-            self.looks_idle += 1;
+            self.idle_polls += 1;
             if let Some(open) = self.walk.open_mut() {
                 self.bytes_seen = open.scanner().byte_read();
                 open.scanner_mut().forget_pending();
             }
             return Ok(None);
         };
-        self.looks_idle = 0;
+        self.idle_polls = 0;
         self.state = FollowState::Reading;
         if let Found::Notice(
             Notice::SegmentReplaced { .. } | Notice::Truncated { .. } | Notice::Replaced,
@@ -204,9 +204,9 @@ impl Follower {
     }
 
     /// Checks with few system calls whether there may be data to read.
-    fn look(&mut self) -> Result<Look> {
-        if let Some(look) = self.look_at_segment() {
-            return Ok(look);
+    fn check_files(&mut self) -> Result<SegmentCheck> {
+        if let Some(check) = self.check_segment() {
+            return Ok(check);
         }
         if let Some(other) = self.other_directory() {
             // A copy contains the lines that were read before, and only those after them are new.
@@ -214,20 +214,20 @@ impl Follower {
                 matches!(open_segment(&other, *number), OpenedSegment::File(file) if self.seen.begins(*number, &file))
             });
             self.walk.succeed(other, copied.map(Position::start_of));
-            return Ok(Look::Changed);
+            return Ok(SegmentCheck::Changed);
         }
         // With an open segment, its successor was just checked for; a listing finds more only if
         // the successor was removed at once.
-        if self.walk.open().is_none() || self.looks_idle.is_multiple_of(LOOKS_PER_LIST) {
+        if self.walk.open().is_none() || self.idle_polls.is_multiple_of(POLLS_PER_LIST) {
             let highest = store::numbers(self.walk.directory())?.last().copied();
             if highest > self.walk.reached() {
-                return Ok(Look::Changed);
+                return Ok(SegmentCheck::Changed);
             }
-            if self.begins_anew(highest) && self.begin_again() {
-                return Ok(Look::Changed);
+            if self.was_restarted(highest) && self.begin_again() {
+                return Ok(SegmentCheck::Changed);
             }
         }
-        Ok(Look::Same)
+        Ok(SegmentCheck::Same)
     }
 
     /// Returns the directory that has replaced this one.
@@ -253,7 +253,7 @@ impl Follower {
 
     /// Returns `true` if the directory was emptied and its writer began again: all segments are
     /// below the one that was reached, and none above them is expected.
-    fn begins_anew(&self, highest: Option<SegmentNumber>) -> bool {
+    fn was_restarted(&self, highest: Option<SegmentNumber>) -> bool {
         let (Some(highest), Some(reached)) = (highest, self.walk.reached()) else {
             return false;
         };
@@ -262,7 +262,7 @@ impl Follower {
     }
 
     /// Checks the open segment and its successor; `None` means that both are unchanged.
-    fn look_at_segment(&mut self) -> Option<Look> {
+    fn check_segment(&mut self) -> Option<SegmentCheck> {
         let directory = self.walk.directory();
         let open = self.walk.open()?;
         let number = open.number();
@@ -272,38 +272,40 @@ impl Follower {
         let is_as_read = self.seen.is_in(open);
         let Ok(facts) = facts else {
             // Reading returns the error.
-            return Some(Look::Changed);
+            return Some(SegmentCheck::Changed);
         };
         if let Some(named) = named.filter(|named| named.is_regular && named.id != facts.id)
-            && let Some(look) = self.look_at_other(named, number)
+            && let Some(check) = self.check_other_file(named, number)
         {
-            return Some(look);
+            return Some(check);
         }
         let cursor = self.walk.open()?.scanner().cursor();
         let is_rewritten = facts.bytes < cursor.byte || !is_as_read;
         if is_rewritten && self.is_refilled(number) && self.begin_again() {
-            return Some(Look::Changed);
+            return Some(SegmentCheck::Changed);
         }
         let open = self.walk.open_mut()?;
         let read = open.scanner().byte_read();
         if facts.bytes < cursor.byte {
-            return Some(Look::Rewritten(Notice::Truncated {
+            return Some(SegmentCheck::Rewritten(Notice::Truncated {
                 segment: number,
                 bytes_before: read,
                 bytes: facts.bytes,
             }));
         }
         if !is_as_read {
-            return Some(Look::Rewritten(Notice::SegmentReplaced { segment: number }));
+            return Some(SegmentCheck::Rewritten(Notice::SegmentReplaced {
+                segment: number,
+            }));
         }
         if facts.bytes < read {
             // A writer removed the start of a line after a short write.
             open.rewind(cursor);
-            return Some(Look::Changed);
+            return Some(SegmentCheck::Changed);
         }
         // The removed line may have been replaced by one of the same length.
-        let may_differ = self.bytes_seen != read && self.looks_idle.is_multiple_of(LOOKS_PER_LIST);
-        (facts.bytes != self.bytes_seen || may_differ || has_next).then_some(Look::Changed)
+        let may_differ = self.bytes_seen != read && self.idle_polls.is_multiple_of(POLLS_PER_LIST);
+        (facts.bytes != self.bytes_seen || may_differ || has_next).then_some(SegmentCheck::Changed)
     }
 
     /// Returns `true` if the whole directory was rewritten, and not only the open segment.
@@ -312,20 +314,20 @@ impl Follower {
     }
 
     /// Checks another file that has the name of the open segment. It is read after the open one.
-    fn look_at_other(&mut self, named: Facts, number: SegmentNumber) -> Option<Look> {
+    fn check_other_file(&mut self, named: Facts, number: SegmentNumber) -> Option<SegmentCheck> {
         match open_segment(self.walk.directory(), number) {
             OpenedSegment::File(file) => {
                 self.refused = None;
                 let is_other = !self.seen.begins(number, &file);
                 if is_other && self.is_refilled(number) && self.begin_again() {
-                    return Some(Look::Changed);
+                    return Some(SegmentCheck::Changed);
                 }
                 self.walk.replace(file);
-                Some(Look::Changed)
+                Some(SegmentCheck::Changed)
             }
             OpenedSegment::Damage(damage) if self.refused != Some(named.id) => {
                 self.refused = Some(named.id);
-                Some(Look::Unreadable(damage))
+                Some(SegmentCheck::Unreadable(damage))
             }
             // It is tried again at each poll: its owner may make it readable.
             OpenedSegment::Damage(_) | OpenedSegment::Gone => None,
@@ -335,4 +337,4 @@ impl Follower {
 
 /// Number of polls between two listings of the directory while nothing indicates a change: one
 /// listing a second.
-const LOOKS_PER_LIST: u32 = 10;
+const POLLS_PER_LIST: u32 = 10;

@@ -7,7 +7,7 @@ use time::OffsetDateTime;
 
 use crate::store;
 use crate::store::disk::Directory;
-use crate::store::latest::{last_told, told_of};
+use crate::store::latest::{last_max_timestamp, latest_of_segment};
 use crate::store::segment::SegmentNumber;
 
 /// Returns `true` if all records of a segment are proven to be older. Returns `false` if it is not
@@ -18,7 +18,7 @@ pub(super) fn is_older(
     since: OffsetDateTime,
 ) -> bool {
     let facts = directory.facts(&number.file_name());
-    let latest = || told_of(directory, number)?.to_moment();
+    let latest = || latest_of_segment(directory, number)?.to_moment();
     facts.is_ok_and(|facts| facts.is_regular) && latest().is_some_and(|latest| latest < since)
 }
 
@@ -31,8 +31,8 @@ pub(super) fn start_in(directory: &Directory, file: &File, since: OffsetDateTime
     let Ok(facts) = directory.facts_of(file) else {
         return 0;
     };
-    let told = last_told(directory, file, (0, facts.bytes), |latest| {
+    let max = last_max_timestamp(directory, file, (0, facts.bytes), |latest| {
         latest.to_moment().is_some_and(|latest| latest < since)
     });
-    told.ok().flatten().map_or(0, |told| told.byte)
+    max.ok().flatten().map_or(0, |max| max.byte)
 }

@@ -327,8 +327,8 @@ impl SegmentWalk {
             let Some(since) = self.since else {
                 return Some((first, number));
             };
-            let is_asked_for = self.resume.is_some_and(|start| start.segment == number);
-            if is_asked_for || !is_older(&self.directory, number, since) {
+            let is_resumed_at = self.resume.is_some_and(|start| start.segment == number);
+            if is_resumed_at || !is_older(&self.directory, number, since) {
                 return Some((first, number));
             }
             self.report_gap(first, number);
@@ -359,7 +359,9 @@ impl SegmentWalk {
         }
         let floor = Extent::peek(&self.directory).map(|extent| extent.floor);
         let gap = Gap::between(first, next, floor);
-        let removed = gap.removed.and_then(|segments| self.news_of(segments));
+        let removed = gap
+            .removed
+            .and_then(|segments| self.removed_during_walk(segments));
         if let Some(segments) = removed {
             self.queue
                 .push_back(Found::Notice(Notice::Removed { segments }));
@@ -375,7 +377,7 @@ impl SegmentWalk {
     }
 
     /// Returns those of the removed segments that were not removed before the walk began.
-    fn news_of(&self, removed: SegmentRange) -> Option<SegmentRange> {
+    fn removed_during_walk(&self, removed: SegmentRange) -> Option<SegmentRange> {
         if self.passed.is_some() {
             return Some(removed);
         }

@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn a_moment_outside_the_years_of_lines_is_none_of_them() {
+    fn a_moment_outside_the_years_of_lines_is_rejected() {
         let at = |date: Date, hours| {
             let offset = UtcOffset::from_hms(hours, 0, 0).unwrap();
             date.with_time(time::Time::MAX).assume_offset(offset)

@@ -442,7 +442,7 @@ mod tests {
     }
 
     #[test]
-    fn a_hundred_thousand_names_are_set_and_found_in_no_time() {
+    fn a_hundred_thousand_names_are_set_and_found_quickly() {
         let started = std::time::Instant::now();
         let mut properties = Properties::default();
         for number in (0..100_000).chain(0..50_000) {
@@ -478,13 +478,13 @@ mod tests {
     }
 
     #[test]
-    fn keys_of_a_newer_version_are_passed_over() {
+    fn keys_of_a_newer_version_are_ignored() {
         let newer = LINE.replacen("{\"timestamp\"", "{\"later\":[1,{}],\"timestamp\"", 1);
         assert!(Record::parse(newer.as_bytes()).is_ok());
     }
 
     #[test]
-    fn what_lacks_a_session_is_no_record() {
+    fn a_line_without_a_session_is_not_a_record() {
         let foreign = br#"{"timestamp":"2026-11-21T08:15:30Z","level":"INFO"}"#;
         assert!(Record::parse(foreign).is_err());
     }

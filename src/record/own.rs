@@ -127,7 +127,7 @@ impl SessionStart<'_> {
         if self.left_to_parent > 0 && !self.is_resumed {
             properties.set(LEFT_TO_PARENT, self.left_to_parent);
         }
-        // `may_say_latest` relies on these two being the last.
+        // `may_precede_latest` relies on these two being the last.
         properties.set("resumed", self.is_resumed);
         if let Some(latest) = self.latest {
             properties.set("latest", latest.as_str());
@@ -228,7 +228,7 @@ impl OfSession {
 /// Returns `true` if a record states that its session is in a format that only a newer version
 /// supports.
 pub(crate) fn is_of_newer_format(raw: &RawRecord<'_>) -> bool {
-    let format = said_of_session(raw).and_then(|said| said.get_u64("format"));
+    let format = session_properties(raw).and_then(|properties| properties.get_u64("format"));
     format.is_some_and(|format| format > FORMAT)
 }
 
@@ -239,14 +239,15 @@ pub(crate) fn latest_in(line: &[u8]) -> Option<LineTime> {
     // Most `session` records have no such time, which this search finds quickly.
     memchr::memmem::rfind(line, LATEST_MARK)?;
     let latest = |raw: &RawRecord<'_>| {
-        let latest: String = serde_json::from_slice(said_of_session(raw)?.get("latest")?).ok()?;
+        let latest: String =
+            serde_json::from_slice(session_properties(raw)?.get("latest")?).ok()?;
         LineTime::parse(&latest)
     };
     Record::read_raw(line, latest).ok()?
 }
 
 /// Returns the values about the session in a record with which it begins or continues.
-fn said_of_session<'a>(raw: &RawRecord<'a>) -> Option<Object<'a>> {
+fn session_properties<'a>(raw: &RawRecord<'a>) -> Option<Object<'a>> {
     match OwnEvent::of_raw(raw) {
         Some(OwnEvent::Session) => Some(raw.properties),
         Some(_) | None => raw.once,
@@ -255,7 +256,7 @@ fn said_of_session<'a>(raw: &RawRecord<'a>) -> Option<Object<'a>> {
 
 /// Returns `true` if a [`LATEST_MARK`] behind these bytes may belong to a record with the latest
 /// time: an application may have a property of that name in each line.
-pub(crate) fn may_say_latest(before_mark: &[u8]) -> bool {
+pub(crate) fn may_precede_latest(before_mark: &[u8]) -> bool {
     before_mark.ends_with(b"\"resumed\":true") || before_mark.ends_with(b"\"resumed\":false")
 }
 
@@ -300,7 +301,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_session_says_of_earlier_lines_is_found_by_its_mark() {
+    fn the_latest_time_in_a_session_record_is_found_by_its_mark() {
         for (left_to_parent, is_resumed) in [(0, false), (0, true), (7, false), (7, true)] {
             let start = SessionStart {
                 left_to_parent,
@@ -310,7 +311,7 @@ mod tests {
             let line = serde_json::to_vec(&record(OwnEvent::Session, &start.properties())).unwrap();
             let mark = memchr::memmem::rfind(&line, LATEST_MARK).unwrap();
             assert!(
-                may_say_latest(&line[..mark]),
+                may_precede_latest(&line[..mark]),
                 "{left_to_parent} {is_resumed}"
             );
             assert_eq!(latest_in(&line), start.latest);
@@ -318,7 +319,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_of_a_session_is_read_back() {
+    fn session_properties_are_read_back_as_written() {
         let started = SessionStart {
             left_to_parent: 7,
             ..start()

@@ -265,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn a_time_that_no_line_can_hold_is_written_as_the_nearest() {
+    fn a_time_outside_the_years_of_lines_is_written_as_the_nearest() {
         let date = |year, month, day| Date::from_calendar_date(year, month, day).unwrap();
         let offset = |hours| UtcOffset::from_hms(hours, 0, 0).unwrap();
         let first = date(0, Month::January, 1).midnight();
@@ -306,7 +306,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_timestamp_is_an_error_that_shows_it() {
+    fn an_invalid_timestamp_is_an_error_that_shows_it() {
         for text in ["", "yesterday", "9999-12-31T23:59:59-10:00", "2026\n"] {
             let error = text.parse::<Timestamp>().unwrap_err().to_string();
             assert!(error.contains(&*text.escape_debug().to_string()), "{error}");
@@ -336,7 +336,7 @@ mod tests {
         }
 
         #[test]
-        fn no_text_makes_a_panic_and_what_is_read_is_written(text in prop_oneof![text(), ".*"]) {
+        fn no_text_causes_a_panic_and_each_time_read_is_written(text in prop_oneof![text(), ".*"]) {
             if let Ok(time) = parse_time(&text) {
                 let written = format_timestamp(time);
                 prop_assert_eq!(written.len(), crate::record::TIMESTAMP_BYTES);
@@ -346,7 +346,7 @@ mod tests {
         }
 
         #[test]
-        fn no_time_makes_a_panic_and_each_is_written_in_27_characters(
+        fn no_time_causes_a_panic_and_each_has_27_characters(
             (day, second) in (-7_300_000..7_300_000_i64, 0..86_400_i64),
             offset in -86_399..86_400_i32,
         ) {

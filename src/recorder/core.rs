@@ -89,7 +89,7 @@ impl Core {
         if core.worker.is_some() {
             let mut staging = core.shared.lock();
             staging.attention = Attention::Parked;
-            let is_watching = core.shared.settings.watch.policy().may_shut_out();
+            let is_watching = core.shared.settings.watch.policy().may_filter_out();
             if staging.phase == RecorderPhase::Suspended || is_watching {
                 core.call_worker(staging);
             }
@@ -200,7 +200,7 @@ impl Core {
             if staging.attention == Attention::Absent {
                 staging = shared.write_inline(staging);
             } else {
-                shared.hurry(&mut staging);
+                shared.end_linger(&mut staging);
                 staging = shared.wait_for_lease(staging, ROOM_WAIT);
             }
         }
@@ -225,7 +225,7 @@ impl Core {
             if left.is_zero() {
                 break;
             }
-            shared.hurry(&mut staging);
+            shared.end_linger(&mut staging);
             staging = shared.wait_for_lease(staging, left);
         }
         staging
@@ -238,7 +238,7 @@ impl Core {
         frame: &[u8],
         generation: Generation,
     ) -> Result<Outcome, Stale> {
-        let staging = self.shared.look(staging);
+        let staging = self.shared.poll_decision(staging);
         match (staging.phase, staging.attention) {
             (RecorderPhase::Open, _) => {
                 drop(staging);
@@ -266,7 +266,7 @@ impl Core {
     pub(super) fn close(&self, also: &Properties, deadline: Instant) {
         let shared = &*self.shared;
         let ticket = {
-            let mut staging = shared.look(shared.lock());
+            let mut staging = shared.poll_decision(shared.lock());
             let is_recording = match staging.phase {
                 RecorderPhase::Open => true,
                 RecorderPhase::Suspended | RecorderPhase::Withheld => false,
@@ -279,7 +279,7 @@ impl Core {
             }
             let is_worth_it =
                 staging.staged > 0 || staging.dropped_unreported > 0 || !also.is_empty();
-            if is_recording && is_worth_it && !staging.is_all_said(also) {
+            if is_recording && is_worth_it && !staging.is_one_line_session(also) {
                 let refused = shared.refused.load(Ordering::Relaxed);
                 let counts = Counts {
                     refused,
@@ -307,9 +307,9 @@ impl Core {
         if let Some(ticket) = ticket {
             shared.write_or_give_up(ticket, deadline);
             if shared.settings.durability != Durability::Os {
-                let told = shared.lock().synced.told();
+                let reported = shared.lock().synced.reported();
                 // There is no caller left to return a failure to.
-                drop(shared.sync_until(ticket, told, deadline));
+                drop(shared.sync_until(ticket, reported, deadline));
             }
         }
     }
@@ -342,7 +342,7 @@ impl Shared {
     }
 
     /// Ends the lingering of the worker, if it lingers.
-    fn hurry(&self, staging: &mut Staging) {
+    fn end_linger(&self, staging: &mut Staging) {
         match staging.attention {
             Attention::Awake | Attention::Dozing => {
                 staging.attention = Attention::Called;

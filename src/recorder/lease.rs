@@ -114,7 +114,7 @@ impl Shared {
         mut writer: Box<Writer>,
         deadline: Instant,
     ) -> (MutexGuard<'a, Staging>, Option<Error>) {
-        staging = self.look_with(staging, &mut writer);
+        staging = self.poll_with(staging, &mut writer);
         match staging.phase {
             RecorderPhase::Open | RecorderPhase::Closed => {}
             RecorderPhase::Suspended | RecorderPhase::Withheld | RecorderPhase::GivenUp => {
@@ -173,27 +173,27 @@ impl Shared {
     }
 
     /// Polls the owner's decision, unless another thread has the writer and will poll it.
-    pub(super) fn look<'a>(
+    pub(super) fn poll_decision<'a>(
         &'a self,
         mut staging: MutexGuard<'a, Staging>,
     ) -> MutexGuard<'a, Staging> {
         let Some(mut writer) = staging.writer.take() else {
             return staging;
         };
-        staging = self.look_with(staging, &mut writer);
+        staging = self.poll_with(staging, &mut writer);
         staging.writer = Some(writer);
         self.end_lease(&staging);
         staging
     }
 
     /// Polls the owner's decision with the given writer, and applies it.
-    fn look_with<'a>(
+    fn poll_with<'a>(
         &'a self,
         staging: MutexGuard<'a, Staging>,
         writer: &mut Writer,
     ) -> MutexGuard<'a, Staging> {
         drop(staging);
-        let change = writer.look();
+        let change = writer.poll();
         let unreadable = writer.unreadable().map(str::to_owned);
         let mut staging = self.lock();
         staging.unreadable = unreadable;
@@ -254,7 +254,7 @@ impl Shared {
     }
 
     /// Waits until a sync has finished that began after `ticket` frames were settled; begins one if
-    /// none is under way. `told` contains the failures that flushes had returned when this one
+    /// none is under way. `reported` contains the failures that flushes had returned when this one
     /// began.
     ///
     /// # Errors
@@ -264,12 +264,12 @@ impl Shared {
     pub(super) fn sync_until(
         &self,
         ticket: u64,
-        told: ReportedFailures,
+        reported: ReportedFailures,
         deadline: Instant,
     ) -> Result<()> {
         let mut staging = self.lock();
         loop {
-            match staging.synced.verdict(ticket, told) {
+            match staging.synced.verdict(ticket, reported) {
                 SyncVerdict::Durable => return Ok(()),
                 SyncVerdict::Lost(error) => return Err(error),
                 SyncVerdict::Pending => {}

@@ -28,7 +28,7 @@ use std::sync::{Arc, Mutex, MutexGuard, TryLockError};
 use std::time::{Duration, Instant};
 
 use self::core::Core;
-pub(crate) use self::interest::{ask_again, note_asked};
+pub(crate) use self::interest::{note_query, rebuild_interests};
 pub use self::outcome::{Counts, Outcome};
 pub(crate) use self::outcome::{RecorderState, Stale};
 pub use self::settings::{Delivery, Durability, Overflow};
@@ -115,22 +115,22 @@ impl Recorder {
     /// syncs it if the durability requires that.
     pub(crate) fn flush(&self, deadline: Instant) -> Result<()> {
         let shared = &self.core().shared;
-        let (ticket, told) = {
+        let (ticket, reported) = {
             let staging = shared.lock();
-            (staging.staged, staging.synced.told())
+            (staging.staged, staging.synced.reported())
         };
         shared.write_until(ticket, deadline)?;
         match shared.settings.durability {
             Durability::Os => {}
             Durability::Interval(_) | Durability::EveryBatch => {
-                shared.sync_until(ticket, told, deadline)?;
+                shared.sync_until(ticket, reported, deadline)?;
             }
         }
         // While the owner's decision cannot be read, events are refused without a decision of the
         // owner.
         let staging = shared.lock();
         if staging.phase == RecorderPhase::Withheld {
-            return shared.look(staging).check_is_known();
+            return shared.poll_decision(staging).check_is_known();
         }
         Ok(())
     }
@@ -171,7 +171,7 @@ impl Recorder {
     /// Polls the owner's decision, and returns the state with that decision.
     pub(crate) fn state(&self) -> (RecorderState, Decision) {
         let shared = &self.core().shared;
-        let staging = shared.look(shared.lock());
+        let staging = shared.poll_decision(shared.lock());
         let refused = shared.refused.load(Ordering::Relaxed);
         // While nothing may be recorded there is no installation: disabling removes it.
         let installation = match staging.phase {

@@ -185,7 +185,7 @@ impl Staging {
 
     /// Returns `true` if a single event was offered, whose line also contains the facts of its
     /// session.
-    pub(super) fn is_all_said(&self, also: &Properties) -> bool {
+    pub(super) fn is_one_line_session(&self, also: &Properties) -> bool {
         let one = Counts {
             recorded: 1,
             ..Counts::default()
@@ -273,7 +273,7 @@ impl Staging {
         let is_idle = self.settled == self.staged;
         match self.sync_wait(durability) {
             // Only a sync is left to do; events that arrive in between are still polled for.
-            Some(wait) if is_idle => wait.min(SYNC_LOOK),
+            Some(wait) if is_idle => wait.min(SYNC_POLL),
             Some(_) | None => LINGER,
         }
     }
@@ -285,7 +285,7 @@ impl Staging {
 pub(super) const LINGER: Duration = Duration::from_millis(5);
 
 /// The interval at which the worker polls for events while only a sync is left to do.
-pub(super) const SYNC_LOOK: Duration = Duration::from_millis(100);
+pub(super) const SYNC_POLL: Duration = Duration::from_millis(100);
 
 /// The time that a caller, if the application chose so, waits for room while another process holds
 /// the directory's lock: far longer than any healthy process holds it, and acceptable to an

@@ -18,7 +18,7 @@ pub(super) struct Synced {
     /// The failed syncs, those with the lowest tickets first.
     failures: Vec<FailedSync>,
     /// The highest ticket of the failures that a flush has returned.
-    told_up_to: ReportedFailures,
+    reported_up_to: ReportedFailures,
     /// The time of the first line that no sync has covered.
     unsynced_since: Option<Instant>,
 }
@@ -51,22 +51,22 @@ pub(super) enum SyncVerdict {
 impl Synced {
     /// Returns the failures that flushes have returned so far: a flush that begins now returns all
     /// later ones that concern it.
-    pub(super) fn told(&self) -> ReportedFailures {
-        self.told_up_to
+    pub(super) fn reported(&self) -> ReportedFailures {
+        self.reported_up_to
     }
 
     /// Returns the result of a flush of everything up to `ticket` that began when the failures in
-    /// `told` had been returned.
+    /// `reported` had been returned.
     ///
     /// A failure concerns each flush whose ticket it covers, each flush that was under way, and, if
     /// none has returned it, the next flush.
-    pub(super) fn verdict(&mut self, ticket: u64, told: ReportedFailures) -> SyncVerdict {
+    pub(super) fn verdict(&mut self, ticket: u64, reported: ReportedFailures) -> SyncVerdict {
         let concerns = |failure: &&FailedSync| {
             failure.after < ticket
-                && (ticket <= failure.up_to || ReportedFailures(failure.up_to) > told)
+                && (ticket <= failure.up_to || ReportedFailures(failure.up_to) > reported)
         };
         if let Some(failure) = self.failures.iter().rfind(concerns) {
-            self.told_up_to = self.told_up_to.max(ReportedFailures(failure.up_to));
+            self.reported_up_to = self.reported_up_to.max(ReportedFailures(failure.up_to));
             return SyncVerdict::Lost(failure.error.clone());
         }
         if ticket <= self.up_to {
@@ -129,8 +129,8 @@ mod tests {
         Err(Error::invalid("sync", "failed"))
     }
 
-    fn says(synced: &mut Synced, ticket: u64, told: ReportedFailures) -> &'static str {
-        match synced.verdict(ticket, told) {
+    fn verdict_word(synced: &mut Synced, ticket: u64, reported: ReportedFailures) -> &'static str {
+        match synced.verdict(ticket, reported) {
             SyncVerdict::Durable => "durable",
             SyncVerdict::Lost(_) => "lost",
             SyncVerdict::Pending => "pending",
@@ -140,12 +140,12 @@ mod tests {
     #[test]
     fn a_flush_is_durable_only_after_a_sync_that_covers_it() {
         let mut synced = Synced::default();
-        let told = synced.told();
-        assert_eq!(says(&mut synced, 0, told), "durable");
-        assert_eq!(says(&mut synced, 3, told), "pending");
+        let reported = synced.reported();
+        assert_eq!(verdict_word(&mut synced, 0, reported), "durable");
+        assert_eq!(verdict_word(&mut synced, 3, reported), "pending");
         synced.finish(2, Ok(()));
-        assert_eq!(says(&mut synced, 2, told), "durable");
-        assert_eq!(says(&mut synced, 3, told), "pending");
+        assert_eq!(verdict_word(&mut synced, 2, reported), "durable");
+        assert_eq!(verdict_word(&mut synced, 3, reported), "pending");
     }
 
     #[test]
@@ -154,15 +154,15 @@ mod tests {
         synced.finish(2, Ok(()));
         synced.finish(5, failed());
         for _ in 0..3 {
-            let told = synced.told();
-            assert_eq!(says(&mut synced, 5, told), "lost");
-            assert_eq!(says(&mut synced, 3, told), "lost");
-            assert_eq!(says(&mut synced, 2, told), "durable");
+            let reported = synced.reported();
+            assert_eq!(verdict_word(&mut synced, 5, reported), "lost");
+            assert_eq!(verdict_word(&mut synced, 3, reported), "lost");
+            assert_eq!(verdict_word(&mut synced, 2, reported), "durable");
         }
         synced.finish(6, Ok(()));
-        let told = synced.told();
-        assert_eq!(says(&mut synced, 6, told), "durable");
-        assert_eq!(says(&mut synced, 5, told), "lost");
+        let reported = synced.reported();
+        assert_eq!(verdict_word(&mut synced, 6, reported), "durable");
+        assert_eq!(verdict_word(&mut synced, 5, reported), "lost");
     }
 
     #[test]
@@ -170,24 +170,28 @@ mod tests {
         let mut synced = Synced::default();
         synced.finish(5, failed());
         synced.finish(6, Ok(()));
-        let (first, second) = (synced.told(), synced.told());
-        assert_eq!(says(&mut synced, 6, first), "lost");
-        assert_eq!(says(&mut synced, 6, second), "lost", "it was under way");
-        let third = synced.told();
-        assert_eq!(says(&mut synced, 6, third), "durable");
+        let (first, second) = (synced.reported(), synced.reported());
+        assert_eq!(verdict_word(&mut synced, 6, first), "lost");
+        assert_eq!(
+            verdict_word(&mut synced, 6, second),
+            "lost",
+            "it was under way"
+        );
+        let third = synced.reported();
+        assert_eq!(verdict_word(&mut synced, 6, third), "durable");
     }
 
     #[test]
     fn endless_failures_take_bounded_memory_and_are_returned() {
         let mut synced = Synced::default();
-        let told = synced.told();
+        let reported = synced.reported();
         for round in 0..100 {
             synced.finish(2 * round + 1, failed());
             synced.finish(2 * round + 2, Ok(()));
         }
         assert_eq!(synced.failures.len(), FAILURES_MAX);
         for ticket in 1..=200 {
-            assert_eq!(says(&mut synced, ticket, told), "lost");
+            assert_eq!(verdict_word(&mut synced, ticket, reported), "lost");
         }
     }
 }

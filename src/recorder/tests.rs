@@ -508,8 +508,8 @@ fn accepted_events_wait_while_the_decision_is_unreadable() {
         faults(&recorder).lift();
         assert_eq!(offer(&recorder, "refused"), Outcome::Refused);
         for _ in 0..2 {
-            let said = recorder.flush(soon()).unwrap_err().to_string();
-            assert!(said.contains("os error 24"), "{said}");
+            let message = recorder.flush(soon()).unwrap_err().to_string();
+            assert!(message.contains("os error 24"), "{message}");
         }
         if is_readable_again {
             files.lift();
@@ -544,8 +544,8 @@ fn without_random_bytes_a_session_waits_without_a_panic() {
     let recorder = Recorder::start(settings(&path, Delivery::Inline));
     crate::random::tests::exhausted(|| {
         assert_eq!(offer(&recorder, "waiting"), Outcome::Recorded);
-        let said = recorder.flush(soon()).unwrap_err().to_string();
-        assert!(said.contains("random bytes"), "{said}");
+        let message = recorder.flush(soon()).unwrap_err().to_string();
+        assert!(message.contains("random bytes"), "{message}");
         assert!(recorder.state().0.trouble.is_some());
     });
     recorder.flush(soon()).unwrap();
@@ -659,7 +659,7 @@ fn a_program_that_records_once_reads_nothing_back() {
 }
 
 #[test]
-fn a_failed_read_back_is_omitted_and_recording_goes_on() {
+fn a_failed_read_back_is_omitted_and_recording_continues() {
     let place = tempfile::TempDir::new().unwrap();
     let path = place.path().join("telemetry");
     let start = || {
@@ -681,11 +681,11 @@ fn a_failed_read_back_is_omitted_and_recording_goes_on() {
     let sessions = records(&path)
         .into_iter()
         .filter(|record| record.event.as_deref() == Some("session"));
-    let says: Vec<bool> = sessions
+    let resumed: Vec<bool> = sessions
         .map(|record| record.properties.get("latest").is_some())
         .collect();
     // The third session begins after a segment that others had begun, the fourth after its own.
-    assert_eq!(says.get(..4), Some(&[false, false, false, true][..]));
+    assert_eq!(resumed.get(..4), Some(&[false, false, false, true][..]));
 }
 
 /// The error number of a failing disk.
@@ -725,8 +725,8 @@ fn one_line_sessions_contain_the_time_of_the_last_segment() {
     let segments = list(&directory).unwrap();
     assert!(segments.len() > 2, "{segments:?}");
     for pair in segments.windows(2) {
-        let told = crate::store::latest::told_of(&directory, pair[0].number);
-        assert!(told.is_some(), "{pair:?}");
+        let latest = crate::store::latest::latest_of_segment(&directory, pair[0].number);
+        assert!(latest.is_some(), "{pair:?}");
     }
     let inside = records.iter().filter(|record| {
         let once = record.once.as_ref().unwrap();

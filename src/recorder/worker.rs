@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use tracing_appender::non_blocking::{NonBlocking, NonBlockingBuilder, WorkerGuard};
 
-use super::interest::ask_again;
+use super::interest::rebuild_interests;
 use super::lease::Shared;
 use super::staging::{Attention, RecorderPhase, Staging};
 use crate::clock;
@@ -45,8 +45,8 @@ impl Shared {
             }
             drop(staging);
             self.sync_if_due();
-            if self.settings.watch.policy().is_news() {
-                ask_again();
+            if self.settings.watch.policy().take_rebuild_due() {
+                rebuild_interests();
             }
             staging = self.lock();
             let is_troubled = staging.trouble.is_some();
@@ -62,11 +62,11 @@ impl Shared {
             let is_idle = staging.settled == staging.staged && staging.dropped_unreported == 0;
             if is_idle && staging.synced.is_complete() {
                 staging.frames.shrink();
-                if !self.settings.watch.policy().may_shut_out() {
+                if !self.settings.watch.policy().may_filter_out() {
                     staging.attention = Attention::Parked;
                     return;
                 }
-                staging = self.doze(staging);
+                staging = self.wait_for_change(staging);
             }
         }
     }
@@ -89,7 +89,7 @@ impl Shared {
                 .urgent
                 .wait_timeout_while(self.lock(), PAUSE, |staging| staging.phase.is_waiting())
                 .unwrap_or_else(PoisonError::into_inner);
-            staging = self.look(waited);
+            staging = self.poll_decision(waited);
         }
         drop(staging);
         self.set_gate(true);
@@ -97,7 +97,10 @@ impl Shared {
     }
 
     /// Polls for a change by the owner, in half a second or when there is something to do.
-    fn doze<'a>(&'a self, mut staging: MutexGuard<'a, Staging>) -> MutexGuard<'a, Staging> {
+    fn wait_for_change<'a>(
+        &'a self,
+        mut staging: MutexGuard<'a, Staging>,
+    ) -> MutexGuard<'a, Staging> {
         staging.attention = Attention::Dozing;
         let (mut waited, _timeout) = self
             .urgent
@@ -108,14 +111,14 @@ impl Shared {
         if waited.attention == Attention::Dozing {
             waited.attention = Attention::Awake;
         }
-        self.look(waited)
+        self.poll_decision(waited)
     }
 
     /// Opens or closes the gate and makes `tracing` rebuild its interests, without holding the
     /// lock: the rebuild calls every layer of the process.
     fn set_gate(&self, is_open: bool) {
         if self.settings.is_gate_open.swap(is_open, Ordering::Relaxed) != is_open {
-            ask_again();
+            rebuild_interests();
         }
     }
 }

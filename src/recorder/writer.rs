@@ -142,8 +142,8 @@ impl Writer {
     }
 
     /// Polls the owner's decision for a change.
-    pub(super) fn look(&mut self) -> Option<WatchChange> {
-        self.watch.look(Instant::now())
+    pub(super) fn poll(&mut self) -> Option<WatchChange> {
+        self.watch.poll(Instant::now())
     }
 
     /// Returns the reason why the last poll could not read the owner's decision, if it could not.
@@ -238,7 +238,7 @@ impl Writer {
             }
             (Opening::Session, None) if is_new_place => taken = pending.render(opening, None),
             (Opening::Lines, Some(latest)) => {
-                closing = pending.announce_again(latest, taken, turn.room_bytes());
+                closing = pending.append_session_record(latest, taken, turn.room_bytes());
             }
             (Opening::Session | Opening::Lines | Opening::OneLine, None) => {}
         }
@@ -353,7 +353,12 @@ impl Pending {
     }
 
     /// Ends a batch of `lines` lines with the session record, if there is room for it.
-    fn announce_again(&mut self, latest: LineTime, lines: usize, room_bytes: u64) -> Closing {
+    fn append_session_record(
+        &mut self,
+        latest: LineTime,
+        lines: usize,
+        room_bytes: u64,
+    ) -> Closing {
         let latest = self.batch_latest.max(Some(latest));
         let micros = clock::micros_since_epoch();
         let start = self.session.start(&self.settings, latest);

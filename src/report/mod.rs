@@ -109,7 +109,7 @@ impl Recorded {
     }
 
     /// Returns the value for reports that are not recorded, though other events may be.
-    pub(crate) fn shut_out() -> Self {
+    pub(crate) fn filtered_out() -> Self {
         Self {
             recording: Recording::No,
             because: "the policy drops the event `report`".to_owned(),
@@ -125,7 +125,7 @@ impl Recorded {
         {
             self
         } else {
-            Self::shut_out()
+            Self::filtered_out()
         }
     }
 }

@@ -147,16 +147,16 @@ mod tests {
         #[test]
         fn reports_are_never_outside_their_interval(
             jitters in prop::collection::vec(any::<u16>(), 40),
-            looks in prop::collection::vec(1_u64..7200, 40),
+            checks in prop::collection::vec(1_u64..7200, 40),
         ) {
             let mut history = History::default();
             let mut now = now();
             let mut waits = Vec::new();
-            for (jitter, look) in jitters.into_iter().zip(looks) {
+            for (jitter, check) in jitters.into_iter().zip(checks) {
                 // Other processes check in between; that changes nothing.
                 let mut left = Schedule::HourlyThenDaily.due_in(&history, now);
                 while !left.is_zero() {
-                    now += left.min(Duration::from_secs(look));
+                    now += left.min(Duration::from_secs(check));
                     let next = Schedule::HourlyThenDaily.due_in(&history, now);
                     prop_assert!(next < left);
                     left = next;

@@ -190,7 +190,7 @@ fn recorded(report: &Report) -> Record {
 fn the_keys_of_a_report_are_these() {
     let mut made = Made::full();
     made.deployment.build = (0..1001)
-        .fold(Deployment::new(), |said, n| said.build(n.to_string(), ""))
+        .fold(Deployment::new(), |made, n| made.build(n.to_string(), ""))
         .build;
     let json = made.report().to_json();
     let mut expected: Vec<&str> = KEYS.into_iter().chain(["recorded"]).collect();
@@ -340,22 +340,22 @@ fn a_row_that_is_not_included_is_absent() {
 }
 
 #[test]
-fn making_and_showing_a_report_changes_nothing() {
+fn creating_and_showing_a_report_changes_nothing() {
     let place = tempfile::TempDir::new().unwrap();
     let data = place.path().join("data");
     crate::store::disk::Directory::open(&data, crate::store::disk::Access::Write).unwrap();
-    let look = || crate::store::elsewhere::names_in(place.path()).unwrap();
-    let before = look();
+    let names = || crate::store::elsewhere::names_in(place.path()).unwrap();
+    let before = names();
     let mut made = Made::full();
     made.deployment = made.deployment.data_path("tables", &data);
     let environment = crate::environment::Environment::for_test("myapp", &[]);
-    made.machine = Machine::look(&environment);
+    made.machine = Machine::read(&environment);
     made.volumes = made.deployment.volumes(VolumeLimits::default());
     let first = made.report();
     assert_eq!(first.to_string(), made.report().to_string());
     assert_eq!(first.to_json(), made.report().to_json());
     assert_eq!(
-        (look(), crate::store::elsewhere::names_in(&data).unwrap()),
+        (names(), crate::store::elsewhere::names_in(&data).unwrap()),
         (before, vec![])
     );
     assert_eq!(
@@ -367,32 +367,26 @@ fn making_and_showing_a_report_changes_nothing() {
 /// One hostile value in each part that takes one, with the pointer to its place.
 fn hostile(text: &str) -> Vec<(Made, Vec<&'static str>)> {
     let made = Made::full();
-    let said = |change: &dyn Fn(Deployment) -> Deployment, places: &[&'static str]| {
+    let entries = |change: &dyn Fn(Deployment) -> Deployment, places: &[&'static str]| {
         let mut made = Made::full();
         made.deployment = change(made.deployment);
         (made, places.to_vec())
     };
     let mut cases = vec![
-        said(&|said| said.commit(text), &["application/commit"]),
-        said(&|said| said.branch(text), &["application/branch"]),
-        said(&|said| said.installer(text), &["application/installer"]),
-        said(&|said| said.build("x", text), &["application/build/x"]),
-        said(&|said| said.build(text, "x"), &["application/build/*"]),
-        said(&|said| said.changed_setting(text), &["changed_settings/*"]),
-        said(&|said| said.component("x", text), &["components/x"]),
-        said(&|said| said.component(text, "x"), &["components/*"]),
-        said(&|said| said.extension(text, true), &["extensions/*"]),
-        said(
-            &|said| said.metadata("x", text, Include::Yes),
-            &["metadata/x"],
-        ),
-        said(
-            &|said| said.metadata(text, "x", Include::Yes),
-            &["metadata/*"],
-        ),
-        said(&|said| said.metadata("uuid", text, Include::Yes), &["uuid"]),
-        said(&|said| said.metadata(text, text, Include::No), &[]),
-        said(&|said| said.data_path(text, text), &[]),
+        entries(&|d| d.commit(text), &["application/commit"]),
+        entries(&|d| d.branch(text), &["application/branch"]),
+        entries(&|d| d.installer(text), &["application/installer"]),
+        entries(&|d| d.build("x", text), &["application/build/x"]),
+        entries(&|d| d.build(text, "x"), &["application/build/*"]),
+        entries(&|d| d.changed_setting(text), &["changed_settings/*"]),
+        entries(&|d| d.component("x", text), &["components/x"]),
+        entries(&|d| d.component(text, "x"), &["components/*"]),
+        entries(&|d| d.extension(text, true), &["extensions/*"]),
+        entries(&|d| d.metadata("x", text, Include::Yes), &["metadata/x"]),
+        entries(&|d| d.metadata(text, "x", Include::Yes), &["metadata/*"]),
+        entries(&|d| d.metadata("uuid", text, Include::Yes), &["uuid"]),
+        entries(&|d| d.metadata(text, text, Include::No), &[]),
+        entries(&|d| d.data_path(text, text), &[]),
     ];
     let mut with = |change: &dyn Fn(&mut Made), place| {
         let mut made = made.clone();

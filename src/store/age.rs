@@ -86,22 +86,22 @@ impl AgeStart {
 }
 
 /// Returns an upper bound of the times of the records in a closed segment, if one can be relied on.
-/// `said` is the `latest` in the segment after it, `next` the start of that one, and `earlier` the
+/// `stated` is the `latest` in the segment after it, `next` the start of that one, and `earlier` the
 /// latest start of this segment and those before it: one that starts before these was started by a
 /// clock that is behind. A time ahead of `now` is not a bound.
 pub(super) fn newest_of_closed(
-    said: Option<OffsetDateTime>,
+    stated: Option<OffsetDateTime>,
     next: Option<OffsetDateTime>,
     earlier: Option<OffsetDateTime>,
     now: OffsetDateTime,
 ) -> Option<OffsetDateTime> {
-    let said = said.filter(|said| *said <= now);
+    let stated = stated.filter(|stated| *stated <= now);
     let next = next.filter(|next| *next <= now && earlier.is_none_or(|earlier| *next >= earlier));
-    said.or(next)
+    stated.or(next)
 }
 
 /// Returns the time between two checks of the ages by a writer.
-pub(super) fn look_every(age_max: Duration) -> Duration {
+pub(super) fn check_interval(age_max: Duration) -> Duration {
     age_max.clamp(Duration::from_secs(1), Duration::from_hours(1))
 }
 
@@ -209,9 +209,9 @@ mod tests {
             (Some(5), Some(1), None, None),
             (None, None, None, None),
         ];
-        for (said, next, earlier, expected) in table {
-            let bound = newest_of_closed(said.map(at), next.map(at), earlier.map(at), at(0));
-            assert_eq!(bound, expected.map(at), "{said:?} {next:?} {earlier:?}");
+        for (stated, next, earlier, expected) in table {
+            let bound = newest_of_closed(stated.map(at), next.map(at), earlier.map(at), at(0));
+            assert_eq!(bound, expected.map(at), "{stated:?} {next:?} {earlier:?}");
         }
     }
 

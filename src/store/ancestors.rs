@@ -191,7 +191,7 @@ const TRIES: usize = 3;
 #[cfg(test)]
 #[expect(
     clippy::disallowed_methods,
-    reason = "tests look at the disk from outside"
+    reason = "tests access the file system directly"
 )]
 mod tests {
     use std::os::unix::fs::{PermissionsExt as _, symlink};

@@ -393,7 +393,7 @@ const REASON_BYTES_MAX: usize = 400;
 #[cfg(test)]
 #[expect(
     clippy::disallowed_methods,
-    reason = "tests look at the files from outside"
+    reason = "tests access the file system directly"
 )]
 mod tests {
     use super::*;
@@ -505,8 +505,8 @@ mod tests {
         assert_eq!(read(home.path()), Document::Missing);
         let file = home.path().join("history.json");
         fs::write(&file, vec![b' '; 64 * 1024 + 1]).unwrap();
-        let said = "history.json cannot be read: it is larger than 64 KiB";
-        assert_eq!(read(home.path()).problem().as_deref(), Some(said));
+        let message = "history.json cannot be read: it is larger than 64 KiB";
+        assert_eq!(read(home.path()).problem().as_deref(), Some(message));
         assert!(read(&file).unreadable().is_some());
     }
 

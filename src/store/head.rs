@@ -155,7 +155,11 @@ impl Store {
             Ok(facts) if facts.is_ours() && facts.is_writable && facts.is_private => facts,
             Ok(_) => return Ok(None),
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(Error::io("look at", &self.path.join(name))(error)),
+            Err(error) => {
+                return Err(Error::io("read the metadata of", &self.path.join(name))(
+                    error,
+                ));
+            }
         };
         if self
             .active

@@ -16,7 +16,7 @@ use uuid::Uuid;
 use super::disk::{Directory, Facts};
 use super::limits::READ_LINE_BYTES_MAX;
 use super::segment::SegmentNumber;
-use crate::record::own::{LATEST_LINE_BYTES_MAX, LATEST_MARK, latest_in, may_say_latest};
+use crate::record::own::{LATEST_LINE_BYTES_MAX, LATEST_MARK, latest_in, may_precede_latest};
 use crate::record::{LineTime, OPENING, Record};
 
 /// The latest time of the lines of a segment, or of a part of it.
@@ -41,7 +41,7 @@ impl Latest {
     }
 
     /// Returns the time, if it is known.
-    pub(crate) fn told(self) -> Option<LineTime> {
+    pub(crate) fn time(self) -> Option<LineTime> {
         match self {
             Self::At(time) => Some(time),
             Self::Unknown | Self::Nothing => None,
@@ -69,9 +69,9 @@ pub(crate) struct MaxTimestamp {
 /// it. Returns `Unknown` if that would take too long or cannot be read.
 pub(super) fn read_back(directory: &Directory, file: &File, bytes: u64) -> Latest {
     let reach = bytes.saturating_sub(READ_BACK_BYTES_MAX);
-    let known = last_told(directory, file, (reach, bytes), |_| true);
+    let known = last_max_timestamp(directory, file, (reach, bytes), |_| true);
     let (from, latest) = match known {
-        Ok(Some(told)) => (told.byte, Latest::At(told.latest)),
+        Ok(Some(max)) => (max.byte, Latest::At(max.latest)),
         Ok(None) if reach == 0 => (0, Latest::Nothing),
         Ok(None) | Err(_) => return Latest::Unknown,
     };
@@ -80,7 +80,7 @@ pub(super) fn read_back(directory: &Directory, file: &File, bytes: u64) -> Lates
 }
 
 /// Finds the latest time of a whole segment, in the first line of the one after it.
-pub(crate) fn told_of(directory: &Directory, number: SegmentNumber) -> Option<LineTime> {
+pub(crate) fn latest_of_segment(directory: &Directory, number: SegmentNumber) -> Option<LineTime> {
     let (file, _) = open_regular(directory, number.next()).ok()?;
     let mut start = [0; LATEST_LINE_BYTES_MAX];
     let read = directory.read_back(&file, &mut start, 0).ok()?;
@@ -90,7 +90,7 @@ pub(crate) fn told_of(directory: &Directory, number: SegmentNumber) -> Option<Li
 }
 
 /// Finds the last record between two bytes of a segment that contains a wanted `latest`.
-pub(crate) fn last_told(
+pub(crate) fn last_max_timestamp(
     directory: &Directory,
     file: &File,
     (from, to): (u64, u64),
@@ -109,9 +109,9 @@ pub(crate) fn last_told(
         bytes.truncate(read);
         let marks: Vec<usize> = finder.find_iter(&bytes).collect();
         for at in marks.into_iter().rev() {
-            let found = told_around(&bytes, base, at);
-            if let Some(told) = found.filter(|told| told.byte > 0 && is_wanted(told.latest)) {
-                return Ok(Some(told));
+            let found = max_timestamp_at(&bytes, base, at);
+            if let Some(max) = found.filter(|max| max.byte > 0 && is_wanted(max.latest)) {
+                return Ok(Some(max));
             }
         }
         high = low;
@@ -120,9 +120,9 @@ pub(crate) fn last_told(
 }
 
 /// Reads the record around a mark in bytes of a segment that start at `base`.
-fn told_around(bytes: &[u8], base: u64, mark: usize) -> Option<MaxTimestamp> {
+fn max_timestamp_at(bytes: &[u8], base: u64, mark: usize) -> Option<MaxTimestamp> {
     let (before, after) = bytes.split_at_checked(mark)?;
-    if !may_say_latest(before) {
+    if !may_precede_latest(before) {
         return None;
     }
     let start = match memchr::memrchr2(b'\n', b'\0', before) {
@@ -148,7 +148,7 @@ pub(super) fn newest_up_to(
     (bytes <= READ_BACK_BYTES_MAX)
         .then(|| latest_between(directory, &file, (0, bytes), is_past).ok())
         .flatten()?
-        .told()?
+        .time()?
         .to_moment()
 }
 

@@ -129,7 +129,7 @@ impl LockFile {
         match directory.facts(&FileName::Lock.text()) {
             Ok(facts) => Ok((facts.id == locked.lock.id).then_some(locked)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(Error::io("look at", &path())(error)),
+            Err(error) => Err(Error::io("read the metadata of", &path())(error)),
         }
     }
 }

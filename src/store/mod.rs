@@ -178,7 +178,7 @@ pub(crate) mod segment;
 #[cfg(test)]
 #[expect(
     clippy::disallowed_methods,
-    reason = "tests look at the disk from outside"
+    reason = "tests access the file system directly"
 )]
 mod tests;
 #[cfg(all(unix, not(localtel_unsupported)))]
@@ -237,9 +237,9 @@ pub(crate) struct Store {
     /// The records of other sessions that this one has seen.
     witness: Option<Witness>,
     /// Whether it has also checked segments that others closed.
-    has_looked_below: bool,
+    has_read_below: bool,
     /// The time when this writer last checked the ages of the segments.
-    looked: Option<Instant>,
+    ages_checked: Option<Instant>,
     /// The segments that it could not remove.
     stuck: StuckSegments,
     /// The reason why something in a segment that this writer moved on from may not survive a power
@@ -357,8 +357,8 @@ impl Store {
             leaving: Leaving::AsIs,
             session: None,
             witness: None,
-            has_looked_below: false,
-            looked: None,
+            has_read_below: false,
+            ages_checked: None,
             stuck: StuckSegments::default(),
             left_unsynced: None,
             way: NameDurability::Unsynced,
@@ -383,7 +383,7 @@ impl Store {
     /// removes by age.
     pub(crate) fn set_session(&mut self, session: Uuid) {
         self.session = Some(session);
-        self.has_looked_below = false;
+        self.has_read_below = false;
     }
 
     /// Has segments synced when this writer moves on from them.
@@ -518,19 +518,19 @@ impl Store {
     ) -> Result<BatchPosition> {
         let held = Held { directory, locked };
         let found = self.find(held)?;
-        let is_look_due = self.is_look_due(now);
+        let is_age_check_due = self.is_age_check_due(now);
         let settled = self.settle(directory, found, now)?;
         if let (Some(size), Some(active)) = (settled, &mut self.active)
             && size != active.bytes
         {
             active.others_bytes = size;
         }
-        let is_outdated = is_look_due
+        let is_outdated = is_age_check_due
             && settled.is_some_and(|size| self.is_head_outdated(directory, found, size, now));
         let mut size = match settled {
             Some(size) if !is_outdated && !self.must_rotate(size, batch_bytes, now) => {
                 Self::note_found(held, found);
-                if is_look_due {
+                if is_age_check_due {
                     self.remove_outdated(held, found, now);
                 }
                 size
@@ -615,19 +615,19 @@ impl Turn<'_> {
         let active = self.store.active.as_ref()?;
         let size = self.entered.size;
         match (size, self.entered.latest) {
-            (0, Latest::Nothing) => return active.latest_before.told(),
+            (0, Latest::Nothing) => return active.latest_before.time(),
             // Another process is truncating it: the position of this batch is not known.
             (0, Latest::Unknown | Latest::At(_)) => return None,
             (_, Latest::Nothing | Latest::Unknown | Latest::At(_)) => {}
         }
         let end = size.saturating_add(batch_bytes as u64);
-        if size / TOLD_EVERY_BYTES == end / TOLD_EVERY_BYTES {
+        if size / LATEST_INTERVAL_BYTES == end / LATEST_INTERVAL_BYTES {
             return None;
         }
         if self.entered.latest == Latest::Unknown {
             self.entered.latest = latest::read_back(&self.directory, &active.file, size);
         }
-        self.entered.latest.told()
+        self.entered.latest.time()
     }
 
     /// Returns how long the batch may become before the segment is longer than its bound.
@@ -855,7 +855,7 @@ const SIZE_UNKNOWN: u64 = u64::MAX;
 /// The number of bytes of a segment after which a session record repeats the latest time of the
 /// lines before it: a reader that wants later ones reads at most so many in vain, in less than a
 /// millisecond, and the records take 0.04 % of the room. Smaller in tests.
-const TOLD_EVERY_BYTES: u64 = if cfg!(test) { 1 << 12 } else { 1 << 20 };
+const LATEST_INTERVAL_BYTES: u64 = if cfg!(test) { 1 << 12 } else { 1 << 20 };
 
 /// Number of times that the directory may be removed by others before that is an error: each time,
 /// the removal must happen between opening and locking it.

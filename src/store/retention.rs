@@ -7,10 +7,10 @@ use std::io;
 
 use time::OffsetDateTime;
 
-use super::age::{AgeStart, Now, Witness, is_older, look_every, newest_of_closed, removal_now};
+use super::age::{AgeStart, Now, Witness, check_interval, is_older, newest_of_closed, removal_now};
 use super::disk::Directory;
 use super::head::{FoundBy, Held, LocatedHead};
-use super::latest::{Latest, newest_of_others, newest_up_to, open_regular, told_of};
+use super::latest::{Latest, latest_of_segment, newest_of_others, newest_up_to, open_regular};
 use super::lock::Extent;
 use super::segment::SegmentNumber;
 use super::{Listed, Removed, Store, first_timestamp_of, list};
@@ -192,19 +192,19 @@ impl Store {
         else {
             return false;
         };
-        let said = told_of(directory, lowest).and_then(LineTime::to_moment);
+        let stated = latest_of_segment(directory, lowest).and_then(LineTime::to_moment);
         let next = first_timestamp_of(directory, lowest.next());
-        newest_of_closed(said, next, Some(start), clock).is_none_or(is_old)
+        newest_of_closed(stated, next, Some(start), clock).is_none_or(is_old)
     }
 
     /// Returns `true` if the ages of the segments are due to be checked.
-    pub(super) fn is_look_due(&mut self, now: Now) -> bool {
-        let every = look_every(self.limits.age_max);
+    pub(super) fn is_age_check_due(&mut self, now: Now) -> bool {
+        let every = check_interval(self.limits.age_max);
         let is_due = self
-            .looked
-            .is_none_or(|looked| now.steady.saturating_duration_since(looked) >= every);
+            .ages_checked
+            .is_none_or(|ages_checked| now.steady.saturating_duration_since(ages_checked) >= every);
         if is_due {
-            self.looked = Some(now.steady);
+            self.ages_checked = Some(now.steady);
         }
         is_due
     }
@@ -231,7 +231,7 @@ impl Store {
 
     /// Returns `true` if all lines up to that latest time have expired.
     pub(super) fn is_outdated(&self, latest: Latest, now: OffsetDateTime) -> bool {
-        let latest = latest.told().and_then(LineTime::to_moment);
+        let latest = latest.time().and_then(LineTime::to_moment);
         latest.is_some_and(|latest| is_older(latest, now, self.limits.age_max))
     }
 
@@ -297,14 +297,15 @@ impl Store {
                 break;
             }
             earlier = start.max(earlier);
-            let said = match told_of(directory, older.number).and_then(LineTime::to_moment) {
-                // A clock that is ahead recorded in it, too; the records of others there still
-                // count.
-                Some(said) if said > clock => newest_up_to(directory, older.number, clock),
-                said => said,
-            };
+            let stated =
+                match latest_of_segment(directory, older.number).and_then(LineTime::to_moment) {
+                    // A clock that is ahead recorded in it, too; the records of others there still
+                    // count.
+                    Some(stated) if stated > clock => newest_up_to(directory, older.number, clock),
+                    stated => stated,
+                };
             let next = first_timestamp_of(directory, newer.number);
-            match newest_of_closed(said, next, earlier, clock) {
+            match newest_of_closed(stated, next, earlier, clock) {
                 Some(newest) if is_old(newest) => {
                     keep_from = newer.number;
                 }
@@ -320,14 +321,14 @@ impl Store {
     /// Reads, once in a session, the newest record of another session in the highest segments: the
     /// records seen so far may be from a clock that is behind.
     fn note_others_below(&mut self, directory: &Directory, listed: &[Listed], now: Now) {
-        let Some(session) = self.session.filter(|_| !self.has_looked_below) else {
+        let Some(session) = self.session.filter(|_| !self.has_read_below) else {
             return;
         };
-        self.has_looked_below = true;
+        self.has_read_below = true;
         let newest = listed
             .iter()
             .rev()
-            .take(LOOKED_AT_MAX)
+            .take(READ_BELOW_MAX)
             .filter_map(|segment| open_regular(directory, segment.number).ok())
             .filter_map(|(file, bytes)| newest_of_others(directory, &file, bytes, session))
             .max();
@@ -423,4 +424,4 @@ const TRIED_AGAIN_MAX: usize = 8;
 
 /// Number of segments that are searched for records of other sessions, once in a session: some 10
 /// ms.
-const LOOKED_AT_MAX: usize = 16;
+const READ_BELOW_MAX: usize = 16;

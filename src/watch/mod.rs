@@ -6,7 +6,7 @@ mod snapshot;
 #[cfg(test)]
 #[expect(
     clippy::disallowed_methods,
-    reason = "tests look at the disk from outside"
+    reason = "tests access the file system directly"
 )]
 mod tests;
 
@@ -69,8 +69,8 @@ pub(crate) struct Watch {
     policy: Arc<Current>,
     /// The installation whose key is used for hashes.
     keyed: Option<Uuid>,
-    standing: WatchState,
-    looked_at: Instant,
+    state: WatchState,
+    polled_at: Instant,
     /// Fails the reading of files, for tests.
     #[cfg(test)]
     pub(crate) faults: crate::store::faults::Faults,
@@ -111,7 +111,7 @@ pub(crate) enum Meanwhile {
 
 /// The files of people that differ from the last poll.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct News {
+struct OwnerChanges {
     consent: Meanwhile,
     is_policy_other: bool,
 }
@@ -151,8 +151,8 @@ impl Watch {
             owner: Polled::new(owner),
             polled_owner: None,
             keyed: None,
-            standing: WatchState::Off,
-            looked_at: Instant::now(),
+            state: WatchState::Off,
+            polled_at: Instant::now(),
             #[cfg(test)]
             faults: crate::store::faults::Faults::default(),
         };
@@ -171,8 +171,8 @@ impl Watch {
     ///
     /// Returns an error that names the other application or profile if one of them belongs to it.
     pub(crate) fn admit(&self, found: Option<&Directory>) -> Result<()> {
-        let said = self.stored.read.claim();
-        if !said.is_of(&self.location) {
+        let claim = self.stored.read.claim();
+        if !claim.is_of(&self.location) {
             let claim = found.map_or_else(|| KnownLocation::at(&self.path), KnownLocation::of);
             claim.check(&self.path, &self.location)?;
         }
@@ -202,7 +202,7 @@ impl Watch {
             self.stored = Polled::new(stored);
             decision = self.decide(now);
         }
-        self.standing = if decision.is_recording {
+        self.state = if decision.is_recording {
             WatchState::Recording
         } else {
             WatchState::Off
@@ -260,30 +260,30 @@ impl Watch {
     }
 
     /// Polls again, at most twice a second, and returns the changes.
-    pub(crate) fn look(&mut self, now: Instant) -> Option<WatchChange> {
-        if now.saturating_duration_since(self.looked_at) < PAUSE {
+    pub(crate) fn poll(&mut self, now: Instant) -> Option<WatchChange> {
+        if now.saturating_duration_since(self.polled_at) < PAUSE {
             return None;
         }
-        self.looked_at = now;
-        let before = self.standing;
-        let news = self.read_again();
-        let is_same = news.consent == Meanwhile::Nothing && !news.is_policy_other;
+        self.polled_at = now;
+        let before = self.state;
+        let changes = self.read_again();
+        let is_same = changes.consent == Meanwhile::Nothing && !changes.is_policy_other;
         let now = clock::now();
         let decision = self.decide(now);
-        self.standing = if decision.is_recording {
+        self.state = if decision.is_recording {
             WatchState::Recording
         } else if self.decide_by_last_read(now).is_recording {
             WatchState::Unknown
         } else {
             WatchState::Off
         };
-        if is_same && self.standing == before {
+        if is_same && self.state == before {
             return None;
         }
-        match self.standing {
+        match self.state {
             WatchState::Recording => {}
             WatchState::Off => return Some(WatchChange::Disabled(decision)),
-            WatchState::Unknown => return Some(WatchChange::Unknown(decision, news.consent)),
+            WatchState::Unknown => return Some(WatchChange::Unknown(decision, changes.consent)),
         }
         let installation = match self.stored.read.installation().cloned() {
             Some(installation) => Ok(installation),
@@ -296,9 +296,9 @@ impl Watch {
                 decision,
                 self.set_key_of(&installation),
                 installation,
-                news.consent,
+                changes.consent,
             )),
-            Err(error) => Some(self.without_installation(decision, &error, news.consent)),
+            Err(error) => Some(self.without_installation(decision, &error, changes.consent)),
         }
     }
 
@@ -322,11 +322,11 @@ impl Watch {
             ErrorKind::Off { .. } | ErrorKind::Foreign { .. }
         ) {
             // The next poll reads the decision to disable.
-            self.standing = WatchState::Off;
+            self.state = WatchState::Off;
             WatchChange::Disabled(decision)
         } else {
             // If it cannot be created, nothing can be recorded either; the next poll tries again.
-            self.standing = WatchState::Unknown;
+            self.state = WatchState::Unknown;
             WatchChange::Unknown(decision, meanwhile)
         }
     }
@@ -342,8 +342,8 @@ impl Watch {
 
     /// Reads the stored choice, and returns whether it changed. Deleting files is not a decision:
     /// the last one applies until there is another.
-    fn read_again(&mut self) -> News {
-        let mut news = News {
+    fn read_again(&mut self) -> OwnerChanges {
+        let mut changes = OwnerChanges {
             consent: Meanwhile::Nothing,
             is_policy_other: false,
         };
@@ -357,16 +357,16 @@ impl Watch {
             (&mut self.stored_for_all, snapshot.stored_for_all),
         ] {
             if take_stored(seen, found) == Meanwhile::Decided {
-                news.consent = Meanwhile::Decided;
+                changes.consent = Meanwhile::Decided;
             }
         }
         if snapshot.owner.unreadable().is_some() {
             self.owner.fail(snapshot.owner);
         } else {
             self.owner.succeed();
-            news.is_policy_other = self.take_owner(snapshot.owner);
+            changes.is_policy_other = self.take_owner(snapshot.owner);
         }
-        news
+        changes
     }
 
     /// Notes whether the directory of another application or profile has replaced this one.
@@ -401,7 +401,7 @@ impl Watch {
             self.polled_owner = None;
             return false;
         }
-        let is_surely_stricter = self.owner.read.says_nothing() || owner.problem().is_some();
+        let is_surely_stricter = self.owner.read.is_empty_file() || owner.problem().is_some();
         if !is_surely_stricter && self.polled_owner.as_ref() != Some(&owner) {
             self.polled_owner = Some(owner);
             return false;
@@ -417,8 +417,8 @@ impl Watch {
     /// Decides by the state that applies.
     fn decide(&self, now: OffsetDateTime) -> Decision {
         self.decide_by(
-            (self.stored.holds(), self.stored_for_all.holds()),
-            self.owner.holds(),
+            (self.stored.effective(), self.stored_for_all.effective()),
+            self.owner.effective(),
             now,
         )
     }

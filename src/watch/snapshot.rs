@@ -80,7 +80,7 @@ pub(super) struct Polled<T> {
 struct FailedRead<T> {
     found: T,
     /// Number of failed polls in a row.
-    looks: u32,
+    failed_polls: u32,
 }
 
 impl<T> Polled<T> {
@@ -91,10 +91,10 @@ impl<T> Polled<T> {
 
     /// Notes that a poll failed to read it.
     pub(super) fn fail(&mut self, found: T) {
-        let looks = self.unread.as_ref().map_or(0, |unread| unread.looks);
+        let failed_polls = self.unread.as_ref().map_or(0, |unread| unread.failed_polls);
         self.unread = Some(FailedRead {
             found,
-            looks: looks.saturating_add(1),
+            failed_polls: failed_polls.saturating_add(1),
         });
     }
 
@@ -109,9 +109,9 @@ impl<T> Polled<T> {
     }
 
     /// Returns the value that applies: the last one read, unless reading has failed for too long.
-    pub(super) fn holds(&self) -> &T {
+    pub(super) fn effective(&self) -> &T {
         match &self.unread {
-            Some(unread) if unread.looks > UNREADABLE_LOOKS_MAX => &unread.found,
+            Some(unread) if unread.failed_polls > FAILED_POLLS_MAX => &unread.found,
             Some(_) | None => &self.read,
         }
     }
@@ -121,4 +121,4 @@ impl<T> Polled<T> {
 /// are at least half a second apart: for five seconds the last answer applies, which is longer than
 /// a process usually lacks file descriptors or memory, and short enough not to miss a withdrawal of
 /// consent for long.
-pub(super) const UNREADABLE_LOOKS_MAX: u32 = 10;
+pub(super) const FAILED_POLLS_MAX: u32 = 10;

@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use super::snapshot::UNREADABLE_LOOKS_MAX;
+use super::snapshot::FAILED_POLLS_MAX;
 use super::*;
 use crate::consent::{ConsentDirectory, Scope, set_consent_of};
 use crate::policy::Action;
@@ -14,7 +14,7 @@ struct Watched {
     home: tempfile::TempDir,
     watch: Watch,
     started: Instant,
-    looks: u32,
+    polls: u32,
 }
 
 /// The result of a poll.
@@ -36,7 +36,7 @@ impl Watched {
             home,
             watch,
             started: Instant::now(),
-            looks: 0,
+            polls: 0,
         };
         if watched.watch.open(clock::now()).unwrap().is_recording {
             watched.watch.installation_in(None).unwrap();
@@ -58,9 +58,9 @@ impl Watched {
         directory.remove(name).unwrap();
     }
 
-    fn look(&mut self) -> Became {
-        self.looks += 1;
-        match self.watch.look(self.started + PAUSE * self.looks) {
+    fn poll(&mut self) -> Became {
+        self.polls += 1;
+        match self.watch.poll(self.started + PAUSE * self.polls) {
             None => Became::Same,
             Some(WatchChange::Disabled(_)) => Became::Disabled,
             Some(WatchChange::Unknown(decision, _)) => Became::Unknown(decision.reason()),
@@ -69,11 +69,11 @@ impl Watched {
     }
 
     /// Polls until something changes, and returns the number of polls.
-    fn look_until_change(&mut self) -> (u32, Became) {
-        for looks in 1..100 {
-            let became = self.look();
+    fn poll_until_change(&mut self) -> (u32, Became) {
+        for polls in 1..100 {
+            let became = self.poll();
             if became != Became::Same {
-                return (looks, became);
+                return (polls, became);
             }
         }
         panic!("nothing changes")
@@ -116,17 +116,17 @@ fn the_last_answer_applies_while_reading_fails_for_a_while() {
         for operation in ["open directory", "read"] {
             let mut watched = Watched::open(WhenUndecided::Record, |_| {});
             watched.watch.faults.plan(0, Fault::Named(operation, errno));
-            for look in 0..UNREADABLE_LOOKS_MAX {
-                assert_eq!(watched.look(), Became::Same, "{errno} {operation} {look}");
+            for poll in 0..FAILED_POLLS_MAX {
+                assert_eq!(watched.poll(), Became::Same, "{errno} {operation} {poll}");
                 assert!(watched.watch.unreadable().is_some());
             }
-            let Became::Unknown(reason) = watched.look() else {
+            let Became::Unknown(reason) = watched.poll() else {
                 panic!("{errno} {operation}: it goes on for ever");
             };
             assert!(reason.contains(&format!("os error {errno}")), "{reason}");
-            assert_eq!(watched.look(), Became::Same);
+            assert_eq!(watched.poll(), Became::Same);
             watched.watch.faults.lift();
-            assert_eq!(watched.look(), Became::Enabled, "{errno} {operation}");
+            assert_eq!(watched.poll(), Became::Enabled, "{errno} {operation}");
             assert_eq!(watched.watch.unreadable(), None);
         }
     }
@@ -137,11 +137,11 @@ fn a_successful_poll_resets_the_count_of_failures() {
     let mut watched = Watched::open(WhenUndecided::Record, |_| {});
     for _ in 0..5 {
         watched.watch.faults.plan(0, Fault::Sticky(EMFILE));
-        for _ in 0..UNREADABLE_LOOKS_MAX {
-            assert_eq!(watched.look(), Became::Same);
+        for _ in 0..FAILED_POLLS_MAX {
+            assert_eq!(watched.poll(), Became::Same);
         }
         watched.watch.faults.lift();
-        assert_eq!(watched.look(), Became::Same);
+        assert_eq!(watched.poll(), Became::Same);
     }
 }
 
@@ -169,11 +169,11 @@ fn recording_resumes_when_the_files_can_be_read() {
                 .watch
                 .faults
                 .plan(0, Fault::Named(operation, EMFILE));
-            let (looks, became) = watched.look_until_change();
+            let (polls, became) = watched.poll_until_change();
             assert!(matches!(became, Became::Unknown(_)), "{index} {operation}");
-            assert_eq!(looks, UNREADABLE_LOOKS_MAX + 1);
+            assert_eq!(polls, FAILED_POLLS_MAX + 1);
             watched.watch.faults.lift();
-            assert_eq!(watched.look(), Became::Enabled, "{index} {operation}");
+            assert_eq!(watched.poll(), Became::Enabled, "{index} {operation}");
         }
     }
 }
@@ -184,30 +184,30 @@ fn a_readable_choice_applies_while_others_are_unreadable() {
     decided(Consent::Disabled)(watched.path());
     // The directory is opened, the policy and the choice are read; later operations fail.
     watched.watch.faults.plan(3, Fault::Sticky(EIO));
-    assert_eq!(watched.look(), Became::Disabled);
+    assert_eq!(watched.poll(), Became::Disabled);
 }
 
 #[test]
 fn consent_withdrawn_while_reading_failed_is_withdrawn() {
     let mut watched = Watched::open(WhenUndecided::Refuse, decided(Consent::Enabled));
     watched.watch.faults.plan(0, Fault::Sticky(EMFILE));
-    let (_, became) = watched.look_until_change();
+    let (_, became) = watched.poll_until_change();
     assert!(matches!(became, Became::Unknown(_)));
     decided(Consent::Disabled)(watched.path());
     watched.watch.faults.lift();
-    assert_eq!(watched.look(), Became::Disabled);
+    assert_eq!(watched.poll(), Became::Disabled);
 }
 
 #[test]
 fn a_process_without_consent_is_off_and_not_unknown() {
     let mut watched = Watched::open(WhenUndecided::Refuse, |_| {});
     watched.watch.faults.plan(0, Fault::Sticky(EMFILE));
-    for _ in 0..3 * UNREADABLE_LOOKS_MAX {
-        assert_eq!(watched.look(), Became::Same);
+    for _ in 0..3 * FAILED_POLLS_MAX {
+        assert_eq!(watched.poll(), Became::Same);
     }
     watched.watch.faults.lift();
     decided(Consent::Enabled)(watched.path());
-    assert_eq!(watched.look(), Became::Enabled);
+    assert_eq!(watched.poll(), Became::Enabled);
 }
 
 #[test]
@@ -222,7 +222,7 @@ fn files_unreadable_at_the_start_mean_off_until_readable() {
     assert!(!watch.open(clock::now()).unwrap().is_recording);
     rustix::fs::unlink(&other).unwrap();
     let started = Instant::now();
-    let mut changes = (1..4).filter_map(|look| watch.look(started + PAUSE * look));
+    let mut changes = (1..4).filter_map(|poll| watch.poll(started + PAUSE * poll));
     assert!(changes.any(|change| matches!(change, WatchChange::Enabled(..))));
 }
 
@@ -239,11 +239,11 @@ fn recording_resumes_when_a_damaged_policy_is_removed() {
             watched.started = Instant::now();
         } else {
             watched.put("policy.toml", "?");
-            assert_eq!(watched.look(), Became::Disabled);
+            assert_eq!(watched.poll(), Became::Disabled);
         }
         watched.remove("policy.toml");
         // Editors may remove a file before they write it again.
-        assert_eq!(watched.look_until_change(), (2, Became::Enabled));
+        assert_eq!(watched.poll_until_change(), (2, Became::Enabled));
     }
 }
 
@@ -256,12 +256,12 @@ fn a_valid_policy_outlives_a_damaged_one() {
     let action = |watched: &Watched| watched.watch.policy().get().unwrap().verdict("x").text;
     assert_eq!(action(&watched), Action::Drop);
     watched.put("policy.toml", "?");
-    assert_eq!(watched.look(), Became::Disabled);
+    assert_eq!(watched.poll(), Became::Disabled);
     watched.remove("policy.toml");
-    assert_eq!(watched.look_until_change(), (2, Became::Enabled));
+    assert_eq!(watched.poll_until_change(), (2, Became::Enabled));
     assert_eq!(action(&watched), Action::Drop);
     watched.put("policy.toml", "[properties]\ny = \"drop\"\n");
-    assert_eq!(watched.look_until_change(), (2, Became::Enabled));
+    assert_eq!(watched.poll_until_change(), (2, Became::Enabled));
     assert_eq!(action(&watched), Action::Keep);
 }
 
@@ -269,11 +269,11 @@ fn a_valid_policy_outlives_a_damaged_one() {
 fn a_damaged_choice_counts_as_disabled_until_a_decision() {
     let mut watched = Watched::open(WhenUndecided::Record, |_| {});
     watched.put("consent.json", "?");
-    assert_eq!(watched.look(), Became::Disabled);
+    assert_eq!(watched.poll(), Became::Disabled);
     watched.remove("consent.json");
-    for _ in 0..3 * UNREADABLE_LOOKS_MAX {
-        assert_eq!(watched.look(), Became::Same, "deleting is not a decision");
+    for _ in 0..3 * FAILED_POLLS_MAX {
+        assert_eq!(watched.poll(), Became::Same, "deleting is not a decision");
     }
     decided(Consent::Enabled)(watched.path());
-    assert_eq!(watched.look(), Became::Enabled);
+    assert_eq!(watched.poll(), Became::Enabled);
 }

@@ -246,7 +246,7 @@ fn an_exit_records_the_counts_and_the_report_that_a_drop_would() {
 }
 
 #[test]
-fn a_session_is_without_an_end_only_when_its_process_is_gone() {
+fn a_session_is_without_an_end_only_if_its_process_has_ended() {
     let place = TestPlace::with_damage();
     let sessions = || Summary::read(&place.path()).unwrap_or_default().sessions;
     let mut child = child::command("write and acknowledge", &place.path())

@@ -181,7 +181,7 @@ fn a_log_rotated_by_another_tool_is_followed_by_a_new_segment() {
 }
 
 #[test]
-fn a_segment_that_was_replaced_is_appended_to_as_it_is() {
+fn a_segment_that_was_replaced_is_appended_to() {
     let place = TestPlace::new();
     let telemetry = place.builder().try_open().unwrap();
     let dispatch = dispatch(&telemetry);

@@ -782,8 +782,8 @@ fn an_owner_can_exclude_nested_values_of_reports_and_events() {
     let end = place.own("session.end").pop().unwrap();
     assert_eq!(end["properties"].get("queries"), None);
     assert!(!end.to_string().contains("queries"), "{end}");
-    let asked = place.records().pop().unwrap();
-    assert_eq!(asked.properties.get("http"), Some(&json!({"status": 200})));
+    let event = place.records().pop().unwrap();
+    assert_eq!(event.properties.get("http"), Some(&json!({"status": 200})));
 }
 
 #[test]

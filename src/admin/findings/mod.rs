@@ -76,7 +76,7 @@ fn examine(location: &Location) -> (Vec<Finding>, SecretNames) {
             return (vec![finding], SecretNames::default());
         }
     };
-    let mut findings = owner::look(&directory, location);
+    let mut findings = owner::find(&directory, location);
     // A finding on its owner explains the rest.
     let is_own = findings.is_empty();
     findings.extend(about_consent(location, &stored));
@@ -97,7 +97,7 @@ fn examine(location: &Location) -> (Vec<Finding>, SecretNames) {
         // A removal that was under way when the floor was read is complete once the lock was free.
         findings.extend(about_lock(&directory));
     }
-    findings.extend(stuck::look(&directory, floor));
+    findings.extend(stuck::find(&directory, floor));
     let (of_data, secret_names) = about_data(location).unwrap_or_else(|error| {
         let step = "check the directory as its owner";
         let finding = Finding::new(FindingKind::Directory, error.chain(), step);

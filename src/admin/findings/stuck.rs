@@ -12,7 +12,7 @@ use crate::store::segment::SegmentNumber;
 
 /// Finds segments that cannot be removed: those declared removed that still exist, and those with
 /// an obstacle that can be detected without trying. Returns one finding for each reason.
-pub(super) fn look(directory: &Directory, floor: Option<SegmentNumber>) -> Vec<Finding> {
+pub(super) fn find(directory: &Directory, floor: Option<SegmentNumber>) -> Vec<Finding> {
     let path = directory.path();
     if let Some(obstacle) = directory.own_obstacle() {
         let (reason, step) = words_for(Some(obstacle));

@@ -45,7 +45,7 @@ fn longer(text: RemainingText<'_>, start: usize, length: usize, end: usize) -> O
 
 /// Returns the end of the user information if the password contains blanks.
 fn beyond_blanks(text: RemainingText<'_>, start: usize) -> Option<usize> {
-    let end = text.end_within(start, LOOK_BYTES_MAX, |byte| {
+    let end = text.end_within(start, SEARCH_BYTES_MAX, |byte| {
         byte == b' ' || byte == b'/' || is_of_url(byte)
     });
     let part = text.get(start..end);
@@ -81,7 +81,7 @@ fn beginning_with_path(bytes: &[u8]) -> &[u8] {
 pub(super) fn find_password(text: RemainingText<'_>, at: usize) -> Option<Range<usize>> {
     let at = at + 1;
     let is_of_password = |byte: u8| is_of_url(byte) && !matches!(byte, b'/' | b'@' | b'\'');
-    let start = text.start_within(at, LOOK_BYTES_MAX, is_of_password);
+    let start = text.start_within(at, SEARCH_BYTES_MAX, is_of_password);
     let found = text.get(start..at);
     if text.has(at, "@tcp(") || text.has(at, "@unix(") {
         let colon = found.iter().position(|&byte| byte == b':')?;
@@ -108,7 +108,7 @@ pub(super) fn find_password(text: RemainingText<'_>, at: usize) -> Option<Range<
 pub(super) fn find_email(text: RemainingText<'_>, at: usize) -> Option<Range<usize>> {
     let at = if text.has(at, "%40") { at } else { at + 1 };
     let domain_at = text.after_any(at, &["@", "%40"])?;
-    let local = text.get(text.start_within(at, LOOK_BYTES_MAX, is_of_mailbox)..at);
+    let local = text.get(text.start_within(at, SEARCH_BYTES_MAX, is_of_mailbox)..at);
     let local = std::str::from_utf8(local).ok()?;
     let local = local.trim_start_matches(|letter: char| !letter.is_alphanumeric() && letter != '_');
     // Clones over SSH use the user `git`.
@@ -357,7 +357,7 @@ const IPV4_BYTES_MAX: usize = 15;
 const IPV6_BYTES_MAX: usize = 45;
 
 /// The longest name before an `@`, and the longest password with blanks, that is found.
-const LOOK_BYTES_MAX: usize = 256;
+const SEARCH_BYTES_MAX: usize = 256;
 
 /// The longest name before a password or a version.
 const USER_BYTES_MAX: usize = 64;

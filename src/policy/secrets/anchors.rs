@@ -97,13 +97,13 @@ impl Anchors {
 impl Hits {
     const NONE: Self = Self(0);
 
-    /// Calls `ask` for all kinds of anchors that these bits may stand for, until it returns a
+    /// Calls `find` for all kinds of anchors that these bits may stand for, until it returns a
     /// result.
     pub(super) fn find<T>(
         self,
         text: RemainingText<'_>,
         at: usize,
-        mut ask: impl FnMut(Anchor) -> Option<T>,
+        mut find: impl FnMut(Anchor) -> Option<T>,
     ) -> Option<T> {
         let window = [0, 1, 2].map(|place| text.byte(at + place).unwrap_or(0));
         let mut bits = self.0;
@@ -112,15 +112,15 @@ impl Hits {
             // Clears the lowest bit.
             bits &= bits - 1;
             let found = if bit == HOME_BIT {
-                ask(Anchor::Home)
+                find(Anchor::Home)
             } else if bit == USER_BIT {
-                ask(Anchor::User)
+                find(Anchor::User)
             } else if let Some(other) = OTHERS.get(bit - OWN_BITS) {
-                ask(Anchor::Other(other))
+                find(Anchor::Other(other))
             } else {
                 let members = SHARED.get(bit - FIRST_SHARED)?.iter();
                 let mut members = members.map_while(|member| *member);
-                members.find_map(|member| ask(member.anchor_at(window)?))
+                members.find_map(|member| find(member.anchor_at(window)?))
             };
             if found.is_some() {
                 return found;

@@ -36,7 +36,7 @@ pub(super) fn find_command(text: RemainingText<'_>, at: usize) -> Option<Range<u
     let range = last_argument(text, start..end, is_login)?;
     let value = text.get(range.clone());
     let is_password = start > closed
-        && !plain::is_said_of_secrets(value)
+        && !plain::is_state_of_secret(value)
         && !plain::is_mark_or_variable(value)
         && !value.iter().any(|byte| matches!(byte, b'[' | b'(' | b':'))
         && !value.starts_with(b"Test")

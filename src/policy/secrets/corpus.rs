@@ -67,21 +67,21 @@ impl CorpusTally {
         let findings = secrets.findings(&case.text);
         let is_in =
             |ranges: &[Range<usize>], at: usize| ranges.iter().any(|range| range.contains(&at));
-        let goes = |at: usize| findings.iter().any(|found| found.range.contains(&at));
+        let is_masked_at = |at: usize| findings.iter().any(|found| found.range.contains(&at));
         let is_missed = case
             .must_go
             .iter()
             .flat_map(Range::clone)
-            .any(|at| !goes(at));
+            .any(|at| !is_masked_at(at));
         let is_too_much = (0..case.text.len())
-            .any(|at| goes(at) && !is_in(&case.must_go, at) && !is_in(&case.may_go, at));
-        let said = || format!("{:?} became {:?}", case.text, secrets.mask(&case.text));
+            .any(|at| is_masked_at(at) && !is_in(&case.must_go, at) && !is_in(&case.may_go, at));
+        let description = || format!("{:?} became {:?}", case.text, secrets.mask(&case.text));
         self.texts += 1;
         if is_missed {
-            self.missed.push(said());
+            self.missed.push(description());
         }
         if is_too_much {
-            self.masked_wrongly.push(said());
+            self.masked_wrongly.push(description());
         }
     }
 
@@ -92,8 +92,8 @@ impl CorpusTally {
         let wrongly = self.percent(&self.masked_wrongly);
         let texts = self.texts;
         println!("{what}: {texts} texts, {missed} % missed, {wrongly} % masked wrongly");
-        for said in self.missed.iter().chain(&self.masked_wrongly) {
-            println!("  {said}");
+        for description in self.missed.iter().chain(&self.masked_wrongly) {
+            println!("  {description}");
         }
         (missed, wrongly)
     }
@@ -103,7 +103,7 @@ impl CorpusTally {
         format!("{}.{}", tenths / 10, tenths % 10)
     }
 
-    fn holds(&self) -> bool {
+    fn passes(&self) -> bool {
         [&self.missed, &self.masked_wrongly]
             .into_iter()
             .all(|texts| texts.len() * 100 <= PERCENT_MAX * self.texts)
@@ -140,7 +140,7 @@ fn the_corpus_meets_the_detection_rates() {
     assert!(secrets.texts >= 400 && harmless.texts >= 200);
     let (missed, _) = secrets.figures("with a secret");
     let (_, wrongly) = harmless.figures("without a secret");
-    assert!(secrets.holds() && harmless.holds());
+    assert!(secrets.passes() && harmless.passes());
     let document = include_str!("../../../docs/policy.md");
     let figures = format!(
         "{missed} % of {} texts with a secret are missed, and {wrongly} % of {} without one masked",
@@ -174,7 +174,7 @@ fn formats_in_contexts_meet_the_detection_rates() {
         }
     }
     let _figures = tally.figures("formats in contexts");
-    assert!(tally.texts > 3_000 && tally.holds());
+    assert!(tally.texts > 3_000 && tally.passes());
 }
 
 #[test]

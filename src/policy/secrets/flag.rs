@@ -72,7 +72,7 @@ fn password(text: RemainingText<'_>, start: usize) -> Option<Range<usize>> {
         let is_password = if is_behind(command, GLUED) {
             !value.is_empty()
         } else {
-            looks_chosen(value)
+            is_likely_password(value)
         };
         return is_password
             .then_some(range)
@@ -131,7 +131,7 @@ fn is_user_info(value: &[u8]) -> bool {
 
 /// Returns `true` if the text directly after `-p` is more likely a password than a port, a path, or
 /// a longer flag.
-fn looks_chosen(value: &[u8]) -> bool {
+fn is_likely_password(value: &[u8]) -> bool {
     let has = |wanted: fn(&u8) -> bool| value.iter().any(wanted);
     value.len() >= CHOSEN_BYTES_MIN
         && has(u8::is_ascii_digit)

@@ -297,7 +297,7 @@ impl Stem {
             _ => tail,
         };
         let is_upper = text.is(stem + self.text.len() - 1, |byte| byte.is_ascii_uppercase());
-        let goes_on = |rest: &[u8]| {
+        let continues = |rest: &[u8]| {
             rest.first().is_some_and(|next| {
                 next.is_ascii_lowercase() || next.is_ascii_uppercase() && is_upper || *next >= 0x80
             })
@@ -313,7 +313,7 @@ impl Stem {
                     [b's' | b'S', rest @ ..] => rest,
                     _ => tail,
                 };
-                !goes_on(plural) && (self.kind != Cookie || plural.iter().all(u8::is_ascii_digit))
+                !continues(plural) && (self.kind != Cookie || plural.iter().all(u8::is_ascii_digit))
             }
             Boundary::NoLetter => {
                 (tail.first()).is_none_or(|next| !next.is_ascii_alphabetic() && *next < 0x80)

@@ -25,8 +25,8 @@ impl OwnerText {
     /// Creates a text for the owner's name. Returns `None` for an empty name, for one letter, and
     /// for `root`, who is not a person.
     pub(super) fn user(name: &str) -> Option<Self> {
-        let tells = name.chars().nth(1).is_some() && name != "root";
-        tells.then(|| Self::new(name))?
+        let identifies = name.chars().nth(1).is_some() && name != "root";
+        identifies.then(|| Self::new(name))?
     }
 
     /// Returns `None` for a text of which no part is unchanged in a JSON string.

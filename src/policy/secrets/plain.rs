@@ -39,7 +39,7 @@ pub(super) fn is_plain(
         || match shape {
             ValueShape::Quoted => is_sentence(value) || is_one_of(value, STATES),
             ValueShape::Bracketed => is_type_or_state(value, name.kind),
-            ValueShape::Bare => is_said(text, name, link, value),
+            ValueShape::Bare => is_word_or_type(text, name, link, value),
         }
         || !is_evident(name.kind, value)
 }
@@ -50,7 +50,7 @@ pub(super) fn is_mark_or_variable(value: &[u8]) -> bool {
 }
 
 /// Returns `true` if a value is a state of a secret, as `failed`.
-pub(super) fn is_said_of_secrets(value: &[u8]) -> bool {
+pub(super) fn is_state_of_secret(value: &[u8]) -> bool {
     is_one_of(first_word(value), STATES)
 }
 
@@ -208,7 +208,7 @@ fn type_and_content(value: &[u8]) -> Option<(&[u8], &[u8])> {
 }
 
 /// Returns `true` if a value without quotes is more likely a word of a sentence, or a type.
-fn is_said(text: RemainingText<'_>, name: &NameMatch, link: Link, value: &[u8]) -> bool {
+fn is_word_or_type(text: RemainingText<'_>, name: &NameMatch, link: Link, value: &[u8]) -> bool {
     let first = first_word(value);
     let rest = value.get(first.len()..).unwrap_or_default();
     let is_punctuation = |byte: &u8| matches!(byte, b'.' | b'!' | b':' | b'?' | b',' | b')');

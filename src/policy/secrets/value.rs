@@ -264,8 +264,8 @@ fn connection_value(text: RemainingText<'_>, name: usize, start: usize) -> Optio
         // A quote closes the text around the connection string, unless the value continues after
         // it.
         Some(byte) => {
-            let goes_on = text.is(end + 1, is_alphanumeric);
-            is_behind_other && is_quote(byte) && end > start && !goes_on
+            let continues = text.is(end + 1, is_alphanumeric);
+            is_behind_other && is_quote(byte) && end > start && !continues
         }
         None => false,
     };
@@ -300,7 +300,7 @@ pub(super) fn word(text: RemainingText<'_>, start: usize) -> Range<usize> {
     let mut end = start;
     loop {
         end = text.end(end, |byte| !ends_value(byte));
-        if !goes_on(text, start, end) {
+        if !continues(text, start, end) {
             break;
         }
         end += 1;
@@ -312,7 +312,7 @@ pub(super) fn word(text: RemainingText<'_>, start: usize) -> Range<usize> {
 
 /// Returns `true` if a value continues after a character that usually ends one: the following text
 /// does not look like another name.
-fn goes_on(text: RemainingText<'_>, start: usize, end: usize) -> bool {
+fn continues(text: RemainingText<'_>, start: usize, end: usize) -> bool {
     let is_of_name =
         |byte: u8| is_alphanumeric(byte) || matches!(byte, b'_' | b'-' | b'.' | b'%' | b'[' | b']');
     let next = text.end_within(end + 1, NAME_BYTES_MAX, is_of_name);

@@ -34,7 +34,7 @@ fn a_line_that_its_writer_takes_back_is_not_mixed_with_the_next() {
 }
 
 #[test]
-fn a_follower_goes_across_rotation_and_drains_what_came_late() {
+fn a_follower_crosses_rotations_and_reads_late_lines() {
     let place = ReaderPlace::new();
     place.write(1, lines(0..1));
     let mut follower = place.follow();
@@ -154,7 +154,7 @@ fn all_lines_of_a_replaced_or_refilled_segment_are_shown() {
 }
 
 #[test]
-fn what_a_segment_has_in_common_with_the_old_one_is_shown_once() {
+fn lines_in_both_the_old_and_the_new_segment_are_shown_once() {
     let cases: [(&[u64], &[&str]); 6] = [
         (&[0, 1, 2, 3, 4], &["1:4 3", "1:5 4"]),
         (&[0, 1], &[]),
@@ -178,7 +178,7 @@ fn what_a_segment_has_in_common_with_the_old_one_is_shown_once() {
 }
 
 #[test]
-fn a_segment_that_was_empty_at_the_first_look_may_be_replaced() {
+fn a_segment_that_was_empty_at_the_first_poll_may_be_replaced() {
     let place = ReaderPlace::new();
     place.write(1, "");
     let mut follower = place.follow();
@@ -247,7 +247,7 @@ fn two_segments() -> ReaderPlace {
 }
 
 #[test]
-fn a_directory_that_is_emptied_and_begun_anew_is_followed() {
+fn a_directory_that_is_emptied_and_restarted_is_followed() {
     let place = two_segments();
     let mut follower = place.follow();
     drain(&mut follower);
@@ -259,7 +259,7 @@ fn a_directory_that_is_emptied_and_begun_anew_is_followed() {
 }
 
 #[test]
-fn a_directory_that_is_refilled_between_two_looks_is_read_whole() {
+fn a_directory_that_is_refilled_between_two_polls_is_all_read() {
     let expected = ["replaced", "1:1 7", "2:1 8", "3:1 9", "4:1 10"];
     for is_in_place in [true, false] {
         for begin in [ReaderPlace::follow, follow_from_the_end] {
@@ -311,7 +311,7 @@ fn the_removal_of_the_open_segment_shows_no_older_one_again() {
 }
 
 #[test]
-fn a_follower_reports_segments_removed_before_its_start() {
+fn a_follower_reports_segments_removed_before_its_first_read() {
     let place = ReaderPlace::new();
     let mut follower = place.follow();
     place.write(2, lines(1..2)).extent(2, 2);
@@ -322,7 +322,7 @@ fn a_follower_reports_segments_removed_before_its_start() {
 }
 
 #[test]
-fn what_was_removed_before_a_follower_began_is_no_news_to_it() {
+fn segments_removed_before_a_follower_began_are_not_reported() {
     let place = ReaderPlace::new();
     place.write(2, lines(1..2)).extent(2, 2);
     let mut follower = place.follow();
@@ -330,7 +330,7 @@ fn what_was_removed_before_a_follower_began_is_no_news_to_it() {
 }
 
 #[test]
-fn a_follower_goes_on_with_a_directory_that_was_made_anew() {
+fn a_follower_continues_in_a_recreated_directory() {
     let place = ReaderPlace::new();
     place.write(1, lines(0..1)).write(2, lines(1..2));
     let mut follower = place.follow();
@@ -475,7 +475,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(96))]
 
     #[test]
-    fn a_follower_sees_each_record_once_or_is_told_what_it_missed(
+    fn a_follower_sees_each_record_once_or_a_notice_of_the_loss(
         acts in prop::collection::vec(act(), 1..40),
     ) {
         let place = ReaderPlace::new();

@@ -293,7 +293,7 @@ fn lines_come_in_order_with_their_positions() {
 }
 
 #[test]
-fn a_position_can_be_gone_back_to() {
+fn a_reader_can_return_to_a_position() {
     let place = ReaderPlace::new();
     place.write(1, lines(0..2)).write(2, lines(2..4));
     let mut reverse = Reader::reverse(&place.path()).unwrap();
@@ -394,7 +394,7 @@ fn a_run_of_nuls_is_one_damage_item_however_long() {
 }
 
 #[test]
-fn a_line_that_is_too_long_is_passed_over_in_constant_memory() {
+fn a_line_that_is_too_long_is_skipped_in_constant_memory() {
     let place = ReaderPlace::new();
     let long = vec![b'x'; 5 * READ_LINE_BYTES_MAX];
     place.write(1, [long, b"\n".to_vec(), lines(0..1)].concat());
@@ -445,7 +445,7 @@ fn a_cleared_directory_has_no_damage() {
 }
 
 #[test]
-fn what_is_no_regular_file_is_damage_and_not_followed() {
+fn an_irregular_file_is_damage_and_not_followed() {
     let place = ReaderPlace::new();
     place.write(1, lines(0..1)).write(3, lines(1..2));
     std::os::unix::fs::symlink(place.segment(1), place.segment(2)).unwrap();
@@ -453,7 +453,7 @@ fn what_is_no_regular_file_is_damage_and_not_followed() {
 }
 
 #[test]
-fn names_that_are_not_ours_are_passed_over() {
+fn names_that_are_not_ours_are_ignored() {
     let place = ReaderPlace::new();
     place.write(1, lines(0..1));
     for name in ["events.000001.jsonl.swp", ".DS_Store", "events.1.jsonl"] {

@@ -33,7 +33,7 @@ fn records_come_in_order_with_damage_between_them() {
 }
 
 #[test]
-fn an_iterator_goes_on_where_the_one_before_stopped() {
+fn an_iterator_continues_where_the_one_before_stopped() {
     let place = ReaderPlace::new();
     place.write(1, lines(0..3));
     let mut reader = Reader::open(&place.path()).unwrap();

@@ -56,13 +56,13 @@ fn record(recorder: &Recorder, millis: i64) {
 /// The position of each record, with its time and line, and all other items.
 type SinceResult = (Vec<(Position, Timestamp, Vec<u8>)>, Vec<String>);
 
-fn sort(item: &Item<'_>, (records, told): &mut SinceResult) {
+fn sort(item: &Item<'_>, (records, reported): &mut SinceResult) {
     if let Item::Line(line) = item
         && let Ok(record) = line.record()
     {
         records.push((line.position(), record.timestamp, line.bytes().to_vec()));
     } else {
-        told.push(describe(item));
+        reported.push(describe(item));
     }
 }
 
@@ -90,26 +90,26 @@ fn backwards(place: &ReaderPlace, since: Timestamp) -> SinceResult {
 }
 
 /// Checks that every latest time in the records of a session is right.
-fn check_what_is_said(records: &[(Position, Timestamp, Vec<u8>)]) -> usize {
-    let mut said = 0;
+fn check_latest_times(records: &[(Position, Timestamp, Vec<u8>)]) -> usize {
+    let mut checked = 0;
     for (position, _, line) in records {
         let record = Record::parse(line).unwrap();
         let latest = record.properties.get("latest").filter(|_| record.is_own());
         let Some(latest) = latest else { continue };
         let latest = latest.as_str().unwrap().parse().unwrap();
-        let is_spoken_of = |at: &Position| match position.byte {
+        let is_covered = |at: &Position| match position.byte {
             0 => at.segment.next() == position.segment,
             byte => at.segment == position.segment && at.byte < byte,
         };
-        for (at, timestamp, _) in records.iter().filter(|(at, ..)| is_spoken_of(at)) {
+        for (at, timestamp, _) in records.iter().filter(|(at, ..)| is_covered(at)) {
             assert!(
                 *timestamp <= latest,
-                "{at} is later than {position} says: {latest}"
+                "{at} is later than the `latest` {latest} of {position}"
             );
         }
-        said += 1;
+        checked += 1;
     }
-    said
+    checked
 }
 
 #[test]
@@ -120,10 +120,10 @@ fn older_lines_are_skipped_up_to_the_last_known_time() {
         record(&writer, millis);
     }
     let (all, _) = forwards(&place, None);
-    assert!(check_what_is_said(&all) > 10);
-    let (read, told) = forwards(&place, Some(moment(195)));
+    assert!(check_latest_times(&all) > 10);
+    let (read, reported) = forwards(&place, Some(moment(195)));
     assert!(read.len() < 25, "{} of {} were read", read.len(), all.len());
-    assert!(told.is_empty());
+    assert!(reported.is_empty());
     assert_eq!(
         read,
         all[all.len() - read.len()..],
@@ -181,65 +181,65 @@ fn segments_without_a_known_time_are_read() {
 }
 
 #[test]
-fn what_only_looks_like_a_session_record_proves_nothing() {
+fn a_line_resembling_a_session_record_proves_nothing() {
     let place = ReaderPlace::new();
     let since = Some("2026-12-01T00:00:00Z".parse().unwrap());
     let late = line(0).replace("2026", "2027");
-    let says =
+    let mark =
         r#""properties":{"format":1,"resumed":true,"latest":"2026-11-30T00:00:00.000000Z"}}"#;
     let session = line(1).replace(
         r#""target":"t""#,
         r#""target":"localtel","event":"session""#,
     );
     let forged = [
-        line(1).replace('}', &format!(",{says}")),
-        session.replace('}', &format!(",\"spans\":[{{\"name\":\"s\",{says}]}}")),
-        session.replace('}', &format!(",{}", says.replace('Z', "+00:00"))),
-        session.replace('}', &format!(",{says} x")),
+        line(1).replace('}', &format!(",{mark}")),
+        session.replace('}', &format!(",\"spans\":[{{\"name\":\"s\",{mark}]}}")),
+        session.replace('}', &format!(",{}", mark.replace('Z', "+00:00"))),
+        session.replace('}', &format!(",{mark} x")),
         session
             .replacen(r#""event":"session""#, r#""event":"session.end""#, 1)
-            .replace('}', &format!(",{says}")),
+            .replace('}', &format!(",{mark}")),
     ];
     // The same line, correct in all its parts.
-    let real = session.replace('}', &format!(",{says}"));
-    for (said, is_believed) in forged
+    let real = session.replace('}', &format!(",{mark}"));
+    for (line_before, is_valid) in forged
         .iter()
         .map(|line| (line, false))
         .chain([(&real, true)])
     {
         place.write(1, format!("{}\n{late}\n", line(0)));
-        place.write(2, format!("{said}\n"));
+        place.write(2, format!("{line_before}\n"));
         let (read, _) = forwards(&place, since);
         assert_eq!(
             read.iter().all(|(at, ..)| at.segment.get() == 2),
-            is_believed,
-            "{said}"
+            is_valid,
+            "{line_before}"
         );
         // The same inside a segment.
-        place.write(1, format!("{}\n{late}\n{said}\n", line(0)));
+        place.write(1, format!("{}\n{late}\n{line_before}\n", line(0)));
         place.remove(2);
         let (read, _) = forwards(&place, since);
         assert_eq!(
             read.iter().all(|(at, ..)| at.line == 3),
-            is_believed,
-            "{said}"
+            is_valid,
+            "{line_before}"
         );
     }
 }
 
 #[test]
-fn lost_segments_are_told_also_among_those_that_are_passed_over() {
+fn lost_segments_are_reported_also_among_skipped_ones() {
     let place = ReaderPlace::new();
     let writer = recorder(&place);
     for millis in 0..200 {
         record(&writer, millis);
     }
     place.remove(3);
-    let (read, told) = forwards(&place, Some(moment(195)));
-    assert_eq!(told, ["missing 3..3"]);
+    let (read, reported) = forwards(&place, Some(moment(195)));
+    assert_eq!(reported, ["missing 3..3"]);
     assert!(
         read.iter().any(|(at, ..)| at.segment.get() == 2),
-        "of it nothing is said any more"
+        "it is not reported any more"
     );
     assert_eq!(backwards(&place, moment(195)).1, ["missing 3..3"]);
 }
@@ -339,7 +339,7 @@ proptest! {
     /// Whatever was written with whatever clock, and whatever happened to it, the recorded latest
     /// times are true, and no requested record is skipped.
     #[test]
-    fn passing_over_misses_no_record_that_is_wanted(steps in steps(), asked in 0..5200_i64) {
+    fn skipping_misses_no_matching_record(steps in steps(), since in 0..5200_i64) {
         let place = ReaderPlace::new();
         let mut writers: Vec<Recorder> = (0..3).map(|_| recorder(&place)).collect();
         for step in steps {
@@ -371,19 +371,19 @@ proptest! {
         if !place.path().exists() {
             return Ok(());
         }
-        let (all, told) = forwards(&place, None);
-        check_what_is_said(&all);
-        for since in [asked, 0, 2500, 4999].map(moment) {
+        let (all, reported) = forwards(&place, None);
+        check_latest_times(&all);
+        for since in [since, 0, 2500, 4999].map(moment) {
             let wanted = |records: Vec<(Position, Timestamp, Vec<u8>)>| -> Vec<_> {
                 records.into_iter().filter(|(_, time, _)| *time >= since).collect()
             };
             let expected = wanted(all.clone());
-            let (read, told_since) = forwards(&place, Some(since));
+            let (read, reported_since) = forwards(&place, Some(since));
             prop_assert_eq!(&wanted(read), &expected);
-            prop_assert!(told_since.iter().all(|item| told.contains(item)), "{:?}", told_since);
-            let (back, told_back) = backwards(&place, since);
+            prop_assert!(reported_since.iter().all(|item| reported.contains(item)), "{:?}", reported_since);
+            let (back, reported_back) = backwards(&place, since);
             prop_assert_eq!(&wanted(back), &expected);
-            prop_assert!(told_back.iter().all(|item| told.contains(item)), "{:?}", told_back);
+            prop_assert!(reported_back.iter().all(|item| reported.contains(item)), "{:?}", reported_back);
         }
     }
 }

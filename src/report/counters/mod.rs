@@ -140,7 +140,7 @@ struct Series {
     /// The part of it that was reported or discarded. It follows the total and never overtakes it.
     settled: AtomicU64,
     /// The last withdrawal of consent for which the count was discarded.
-    obeyed: AtomicU64,
+    withdrawals_applied: AtomicU64,
 }
 
 impl Series {
@@ -150,13 +150,13 @@ impl Series {
             consent: Arc::clone(consent),
             total: AtomicU64::new(0),
             settled: AtomicU64::new(0),
-            obeyed: AtomicU64::new(consent.withdrawals.load(Ordering::Acquire)),
+            withdrawals_applied: AtomicU64::new(consent.withdrawals.load(Ordering::Acquire)),
         })
     }
 
     fn add(&self, by: u64) {
         if self.consent.is_open.load(Ordering::Relaxed) {
-            self.obey();
+            self.discard_withdrawn();
             // Released, so that a reader of this total also sees which withdrawal was applied
             // before it.
             self.total.fetch_add(by, Ordering::Release);
@@ -164,9 +164,9 @@ impl Series {
     }
 
     /// Discards counts from before consent was last withdrawn.
-    fn obey(&self) {
+    fn discard_withdrawn(&self) {
         let withdrawals = self.consent.withdrawals.load(Ordering::Acquire);
-        if self.obeyed.load(Ordering::Acquire) != withdrawals {
+        if self.withdrawals_applied.load(Ordering::Acquire) != withdrawals {
             self.forget(withdrawals);
         }
     }
@@ -176,16 +176,17 @@ impl Series {
         // Read before checking whether another thread has discarded meanwhile: if none has, nothing
         // in this total was counted after the withdrawal.
         let total = self.total.load(Ordering::Acquire);
-        if self.obeyed.load(Ordering::Acquire) < withdrawals {
+        if self.withdrawals_applied.load(Ordering::Acquire) < withdrawals {
             self.consent.note(withdrawals);
             self.settle(total);
-            self.obeyed.fetch_max(withdrawals, Ordering::AcqRel);
+            self.withdrawals_applied
+                .fetch_max(withdrawals, Ordering::AcqRel);
         }
     }
 
     /// Returns the total and the part of it that is not yet settled.
     fn unreported(&self) -> (u64, u64) {
-        self.obey();
+        self.discard_withdrawn();
         // The settled part first: a total that is read after it is no smaller.
         let settled = self.settled.load(Ordering::Acquire);
         let total = self.total.load(Ordering::Acquire);

@@ -289,7 +289,7 @@ fn long_texts_are_cut_and_a_count_label_is_kept() {
 }
 
 #[test]
-fn beyond_sixteen_labels_do_not_tell_series_apart() {
+fn labels_beyond_sixteen_do_not_distinguish_series() {
     let counters = counters();
     let labels: [Label; 20] = std::array::from_fn(|at| (leak(&format!("l{at:02}")), "x"));
     count(&counters, "queries", labels, 1);
@@ -320,7 +320,7 @@ fn clones_and_later_handles_add_to_one_series() {
 }
 
 #[test]
-fn nothing_is_counted_while_the_gate_is_shut() {
+fn nothing_is_counted_while_the_gate_is_closed() {
     let counters = counters();
     let queries = counters.counter(Family::Counter, "queries", &[]);
     let set_open = |is_open| counters.consent.is_open.store(is_open, Ordering::Relaxed);
@@ -332,7 +332,7 @@ fn nothing_is_counted_while_the_gate_is_shut() {
 }
 
 #[test]
-fn counting_starts_anew_with_a_withdrawal() {
+fn counting_restarts_after_a_withdrawal() {
     let counters = counters();
     let queries = counters.counter(Family::Counter, "queries", &[]);
     let before = clock::micros_since_epoch();

@@ -84,7 +84,7 @@ pub(crate) struct Reporter {
 
 /// The facts of a report that are slow to collect.
 #[derive(Debug)]
-struct Learnt {
+struct CollectedFacts {
     installation: Option<Installation>,
     /// The owner's changes to the metadata, or why they are not known: rows that the owner leaves
     /// out must not be recorded because a file could not be read.
@@ -185,9 +185,9 @@ impl Reporter {
 
     /// Returns the report as it would be recorded now. Changes nothing.
     pub(crate) fn report(&self) -> Report {
-        let learnt = self.learn();
+        let facts = self.collect();
         let (recorded_as, mut answer) = self.state();
-        if let Err(because) = &learnt.owner_metadata
+        if let Err(because) = &facts.owner_metadata
             && answer.recording == Recording::Yes
         {
             answer = RecordingAnswer::no(because);
@@ -195,11 +195,11 @@ impl Reporter {
         let recorded = Recorded::of(&answer);
         let since = self.reported();
         let counted = self.unreported();
-        let make = |recorded| self.make(&learnt, since, (recorded_as, recorded), counted.as_ref());
+        let make = |recorded| self.make(&facts, since, (recorded_as, recorded), counted.as_ref());
         match self.outlet.policy.get() {
             Some(policy) => make(recorded.under(&policy)).under(&policy, self.outlet.limits),
             // If the changes are not known, nothing may be recorded.
-            None => make(Recorded::shut_out()),
+            None => make(Recorded::filtered_out()),
         }
     }
 
@@ -212,11 +212,11 @@ impl Reporter {
 
     /// Collects the facts from the directory, the machine, and the paths that the application
     /// named.
-    fn learn(&self) -> Learnt {
+    fn collect(&self) -> CollectedFacts {
         let path = self.path.as_deref();
         let stored = path.map(StoredConsent::read_at);
         let deployment = self.deployment();
-        Learnt {
+        CollectedFacts {
             installation: stored
                 .as_ref()
                 .and_then(StoredConsent::installation)
@@ -225,7 +225,7 @@ impl Reporter {
                 || Ok(BTreeMap::new()),
                 |path| OwnerFile::read_at(path).into_metadata(),
             ),
-            machine: Machine::look(&Environment::of_process()),
+            machine: Machine::read(&Environment::of_process()),
             volumes: deployment.volumes(VolumeLimits::default()),
             deployment,
         }
@@ -246,12 +246,12 @@ impl Reporter {
 
     fn make(
         &self,
-        learnt: &Learnt,
+        facts: &CollectedFacts,
         since: Option<OffsetDateTime>,
         (recorded_as, recorded): (Option<Uuid>, Recorded),
         counted: Option<&Snapshot>,
     ) -> Report {
-        let installation = learnt.installation.as_ref();
+        let installation = facts.installation.as_ref();
         let unknown = BTreeMap::new();
         let counted_since =
             counted.and_then(|counted| Timestamp::from_unix_micros(counted.since_micros()));
@@ -261,10 +261,10 @@ impl Reporter {
             started: Some(self.started),
             source: &self.outlet.source,
             version: self.version(),
-            deployment: &learnt.deployment,
-            owner_metadata: learnt.owner_metadata.as_ref().unwrap_or(&unknown),
-            machine: &learnt.machine,
-            volumes: &learnt.volumes,
+            deployment: &facts.deployment,
+            owner_metadata: facts.owner_metadata.as_ref().unwrap_or(&unknown),
+            machine: &facts.machine,
+            volumes: &facts.volumes,
             counters: counted.map(Snapshot::counters).unwrap_or_default(),
             errors: counted.map(Snapshot::errors).unwrap_or_default(),
             since,
@@ -286,8 +286,8 @@ impl Reporter {
         if !self.outlet.is_listening() || !self.outlet.admits_on_behalf(OwnEvent::Report) {
             return self.outlet.refuse();
         }
-        let learnt = self.learn();
-        if learnt.owner_metadata.is_err() {
+        let facts = self.collect();
+        if facts.owner_metadata.is_err() {
             return self.outlet.refuse();
         }
         let _one_at_a_time = self.lock(&self.reporting);
@@ -301,7 +301,7 @@ impl Reporter {
             (reported, Some(_) | None) => reported,
         };
         let counted = self.unreported();
-        let report = self.make(&learnt, since, (recorded_as, recorded), counted.as_ref());
+        let report = self.make(&facts, since, (recorded_as, recorded), counted.as_ref());
         let outcome = self.record_own(OwnEvent::Report, report.properties().clone());
         if outcome == Outcome::Recorded {
             if let Some(counted) = counted {
@@ -326,23 +326,23 @@ impl Reporter {
     /// Records a report if one is due and no other process records it, and returns the time to wait
     /// until the next check.
     fn record_if_due(&self, schedule: Schedule) -> Duration {
-        let look = schedule.shortest().min(LOOK_MOST);
-        let retry = look.min(RETRY);
+        let check = schedule.shortest().min(CHECK_MOST);
+        let retry = check.min(RETRY);
         // If the owner's policy admits no reports, none is claimed, and no facts are collected.
         if !self.outlet.admits_on_behalf(OwnEvent::Report) {
-            return look;
+            return check;
         }
         let Some(directory) = self.directory() else {
-            return look;
+            return check;
         };
         let due_in = |history: &_, now| schedule.due_in(history, now);
         let claim = match claim_report(&directory, due_in, clock::now(), soon()) {
             Ok(Due::Now(claim)) => claim,
-            Ok(Due::In(left)) => return left.min(LOOK_MOST),
+            Ok(Due::In(left)) => return left.min(CHECK_MOST),
             Err(_) => return retry,
         };
         match self.record_report(Some(&claim)) {
-            Outcome::Recorded => look,
+            Outcome::Recorded => check,
             Outcome::Refused | Outcome::Dropped => {
                 // If even that cannot be written, the next report comes after the usual time.
                 let _given_back = give_back_report(&directory, &claim, soon());
@@ -400,16 +400,16 @@ impl Reporter {
         let Some(_one_at_a_time) = lock_until(&self.reporting, deadline) else {
             return Properties::default();
         };
-        let _looked = recorder.state();
+        let _state = recorder.state();
         let (Some(counted), Some(policy)) = (self.unreported(), self.outlet.policy.get()) else {
             return Properties::default();
         };
         counted.settle();
-        let is_said = |name: &str| match policy.verdict(name).bare {
+        let is_reported = |name: &str| match policy.verdict(name).bare {
             Action::Keep | Action::Redact => self.outlet.admits_on_behalf(OwnEvent::Report),
             Action::Hash | Action::Mask | Action::Drop => false,
         };
-        let mut said = Properties::default();
+        let mut properties = Properties::default();
         let mut omitted = Map::new();
         for (name, value) in [
             ("counters", counted.counters()),
@@ -421,20 +421,20 @@ impl Reporter {
             // Small enough that the record of the end is never cut.
             let bytes_max = self.outlet.limits.line_bytes_max / 8;
             let (entries, left_out) = fit(counts, bytes_max);
-            if is_said(name) && !entries.is_empty() {
+            if is_reported(name) && !entries.is_empty() {
                 let counts = Value::Object(entries.into_iter().collect());
                 if let Some(counts) = as_recorded(name, &counts, self.outlet.limits, &policy) {
-                    said.set(name, counts);
+                    properties.set(name, counts);
                 }
             }
-            if is_said(name) && left_out > 0 {
+            if is_reported(name) && left_out > 0 {
                 omitted.insert(name.to_owned(), left_out.into());
             }
         }
         if !omitted.is_empty() {
-            said.set("omitted", omitted);
+            properties.set("omitted", omitted);
         }
-        said
+        properties
     }
 
     /// Records a report if one is due, and starts a thread for the next ones if that was requested.
@@ -478,7 +478,7 @@ fn soon() -> Instant {
 
 /// The longest time between two checks whether a report is due: the process may have been asleep,
 /// or telemetry off. Two checks an hour cost nothing.
-const LOOK_MOST: Duration = Duration::from_mins(30);
+const CHECK_MOST: Duration = Duration::from_mins(30);
 
 /// The shortest time between two reports: a second is too short in practice; tests and
 /// demonstrations may use it.

@@ -60,7 +60,7 @@ fn a_report_that_is_not_recorded_returns_its_claim() {
         Duration::ZERO
     );
     assert_eq!(reported(&path), before);
-    assert!(reporter.record_if_due(Schedule::Every(DAY)) <= LOOK_MOST);
+    assert!(reporter.record_if_due(Schedule::Every(DAY)) <= CHECK_MOST);
     assert_eq!(reported(&path), before, "none was due");
 }
 
@@ -69,7 +69,7 @@ fn the_next_check_is_when_the_next_report_is_due() {
     let home = tempfile::tempdir().unwrap();
     let path = home.path().join("telemetry");
     let reporter = reporter(&path, |_| {});
-    assert_eq!(reporter.record_if_due(Schedule::Every(DAY)), LOOK_MOST);
+    assert_eq!(reporter.record_if_due(Schedule::Every(DAY)), CHECK_MOST);
     let left = reporter.record_if_due(Schedule::Every(Duration::from_secs(100)));
     let range = Duration::from_secs(95)..=Duration::from_secs(100);
     assert!(range.contains(&left), "{left:?}");

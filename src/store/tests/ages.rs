@@ -40,11 +40,11 @@ impl AgedWriter {
         // Like the recorder, it writes at the start of a segment the latest time of the one before
         // it.
         let line = |latest: Option<LineTime>| {
-            let said = latest.map_or_else(String::new, |latest| {
+            let property = latest.map_or_else(String::new, |latest| {
                 format!(",\"latest\":\"{}\"", latest.as_str())
             });
             format!(
-                "{{\"timestamp\":\"{stamp}\",\"level\":\"INFO\",\"source\":\"s\",\"target\":\"localtel\",\"event\":\"session\",\"session\":\"{session}\",\"seq\":{id},\"properties\":{{\"resumed\":true{said}}},\"id\":{id}}}\n"
+                "{{\"timestamp\":\"{stamp}\",\"level\":\"INFO\",\"source\":\"s\",\"target\":\"localtel\",\"event\":\"session\",\"session\":\"{session}\",\"seq\":{id},\"properties\":{{\"resumed\":true{property}}},\"id\":{id}}}\n"
             )
         };
         let now = Now {
@@ -301,7 +301,7 @@ fn an_old_witness_of_a_clock_ahead_removes_no_young_records() {
 }
 
 #[test]
-fn an_outdated_segment_behind_a_younger_one_stays() {
+fn an_outdated_segment_behind_a_younger_one_is_kept() {
     let (_root, path) = place();
     let origin = Instant::now();
     AgedWriter::new(&path, 0).record(origin, 0, 0);
