@@ -49,7 +49,7 @@ pub(crate) struct AbsentNames {
 
 impl AbsentNames {
     /// Starts with the typed names.
-    pub(crate) fn new<'a>(asked: impl IntoIterator<Item = (NameKind, &'a str)>) -> Self {
+    pub(crate) fn new<'a>(typed: impl IntoIterator<Item = (NameKind, &'a str)>) -> Self {
         let absent = |(kind, name): (NameKind, &str)| AbsentName {
             kind,
             name: name.to_owned(),
@@ -57,7 +57,7 @@ impl AbsentNames {
             compared: HashSet::new(),
         };
         Self {
-            names: asked.into_iter().map(absent).collect(),
+            names: typed.into_iter().map(absent).collect(),
         }
     }
 
@@ -66,7 +66,7 @@ impl AbsentNames {
     /// # Errors
     ///
     /// Returns an error if the records cannot be read.
-    pub(crate) fn look(&mut self, mut reader: Reader) -> Result<()> {
+    pub(crate) fn read_all(&mut self, mut reader: Reader) -> Result<()> {
         while !self.names.is_empty()
             && let Some(item) = reader.next_item()?
         {
@@ -78,7 +78,7 @@ impl AbsentNames {
     }
 
     /// Reads the last records, which are enough to show the usual names.
-    pub(crate) fn look_at_last(&mut self, mut reverse: Reverse) {
+    pub(crate) fn read_last(&mut self, mut reverse: Reverse) {
         for _ in 0..LAST_MAX {
             match reverse.next_item() {
                 Some(Item::Line(line)) if !self.names.is_empty() => self.take(line),
@@ -89,7 +89,7 @@ impl AbsentNames {
     }
 
     /// Prints the names that no record has, with similar names that occur.
-    pub(crate) fn tell(
+    pub(crate) fn print(
         &self,
         records: &str,
         suggest: impl Fn(NameKind, &str) -> String,

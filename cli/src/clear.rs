@@ -65,13 +65,13 @@ pub(crate) fn run(
         return Ok(Exit::Done);
     }
     if !args.yes {
-        if !screen.can_ask {
+        if !screen.is_interactive {
             return Err(
                 Failure::usage("refusing to remove records without confirmation")
                     .hint("use --yes to remove them, or --dry-run to list them"),
             );
         }
-        if !screen.ask("remove them?")? {
+        if !screen.confirm("remove them?")? {
             writeln!(screen.stderr, "nothing was removed")?;
             return Ok(Exit::Done);
         }

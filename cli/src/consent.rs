@@ -114,7 +114,7 @@ impl MadeChoice {
             Consent::Disabled | Consent::Undecided => "disable",
         };
         let by = format!("{called} {verb}");
-        let (stored, whom) = match self.scope {
+        let (stored, scope) = match self.scope {
             ChoiceScope::Profile => (
                 location.set_consent(wanted, &by),
                 format!("profile {}", location.profile()),
@@ -130,7 +130,7 @@ impl MadeChoice {
         }
         writeln!(
             screen.stdout,
-            "{wanted} for {location} ({whom}): {}",
+            "{wanted} for {location} ({scope}): {}",
             describe(&change, wanted)
         )?;
         self.print_effect(location, screen)

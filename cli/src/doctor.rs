@@ -70,10 +70,10 @@ fn print(location: &Location, found: &Findings, out: &mut dyn Write) -> io::Resu
 }
 
 fn nothing_at(location: &Location) -> String {
-    let whose = location.name().map(|name| format!(" for {name}"));
+    let application = location.name().map(|name| format!(" for {name}"));
     format!(
         "no choice and no records{} in {}: the directory does not exist",
-        whose.unwrap_or_default(),
+        application.unwrap_or_default(),
         location.path().display()
     )
 }

@@ -35,7 +35,7 @@ pub(crate) fn in_process(work: impl FnOnce(&Environment, &mut Screen<'_>) -> Exi
         stdout: &mut BufWriter::new(io::stdout().lock()),
         stderr: &mut io::stderr().lock(),
         stdin: &mut io::stdin().lock(),
-        can_ask: io::stdin().is_terminal() && io::stderr().is_terminal(),
+        is_interactive: io::stdin().is_terminal() && io::stderr().is_terminal(),
         sink,
         colour: Colour::of(sink, &variable),
         now: moment(Timestamp::now()),
@@ -95,7 +95,7 @@ pub(crate) fn settle(
         // message cannot be printed, the exit code still reports it.
         let _written = screen.stdout.flush();
         let text = failure.text(called);
-        let _told = screen.stderr.write_all(text.as_bytes());
+        let _written = screen.stderr.write_all(text.as_bytes());
         failure.exit()
     })
 }
@@ -138,20 +138,20 @@ fn dispatch(
             let location = find()?;
             // Checked before the command creates anything there; `doctor` has a finding for it.
             let is_doctor = matches!(command, AppCommand::Doctor(_));
-            let meant = suggestion::misnamed(&location, environment).filter(|_| !is_doctor);
+            let hint = suggestion::similar_name(&location, environment).filter(|_| !is_doctor);
             let as_owner = |owner| repeated_as(owner, words, selection, &location);
             let outcome = on_place(command, &location, environment, screen)
                 .map_err(|failure| failure.at(&location, as_owner));
-            with_meant(outcome, meant, screen)
+            with_suggestion(outcome, hint, screen)
         }
         AnyCommand::Record(args) => {
             let location = find()?;
-            let meant = suggestion::misnamed(&location, environment);
+            let hint = suggestion::similar_name(&location, environment);
             // The values may be private, so the hint does not repeat them.
             let outcome = record::run(&location, &args, environment, screen).map_err(|failure| {
                 failure.at(&location, |owner| location.command_as(owner, "record ..."))
             });
-            with_meant(outcome, meant, screen)
+            with_suggestion(outcome, hint, screen)
         }
         AnyCommand::Run(args) => {
             let location = find().and_then(|location| {
@@ -162,7 +162,7 @@ fn dispatch(
             });
             if let Err(failure) = &location {
                 // The command runs in any case, even if there is no location to record it.
-                screen.say(format_args!("{}", failure.text(LOCALTEL).trim_end()));
+                screen.print_message(format_args!("{}", failure.text(LOCALTEL).trim_end()));
             }
             run::run(location.ok().as_ref(), &args, environment, screen)
         }
@@ -172,17 +172,17 @@ fn dispatch(
 }
 
 /// Adds a suggestion if the named application has no telemetry.
-fn with_meant(
+fn with_suggestion(
     outcome: Result<Exit, Failure>,
-    meant: Option<String>,
+    hint: Option<String>,
     screen: &mut Screen<'_>,
 ) -> Result<Exit, Failure> {
-    let Some(meant) = meant else {
+    let Some(hint) = hint else {
         return outcome;
     };
-    let exit = outcome.map_err(|failure| failure.hint(&meant))?;
+    let exit = outcome.map_err(|failure| failure.hint(&hint))?;
     screen.stdout.flush()?;
-    screen.say(format_args!("hint: {}", Sanitized(&meant)));
+    screen.print_message(format_args!("hint: {}", Sanitized(&hint)));
     Ok(exit)
 }
 

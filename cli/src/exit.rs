@@ -43,7 +43,7 @@ impl Exit {
     /// parent sees how the command ended.
     pub fn end(self) -> ExitCode {
         match self {
-            Self::Signal(signal) => die_by(signal),
+            Self::Signal(signal) => raise_default(signal),
             Self::Done
             | Self::Failed
             | Self::Usage
@@ -63,7 +63,7 @@ impl From<Exit> for ExitCode {
     }
 }
 
-fn die_by(number: i32) {
+fn raise_default(number: i32) {
     let Ok(signal) = Signal::try_from(number) else {
         return;
     };

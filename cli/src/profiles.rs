@@ -31,7 +31,7 @@ pub(crate) fn run(
         return Ok(Exit::Done);
     }
     if rows.is_empty() {
-        screen.say(format_args!(
+        screen.print_message(format_args!(
             "{}: no profile of {location} has a directory yet",
             called(location),
         ));

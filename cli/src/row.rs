@@ -157,8 +157,8 @@ mod tests {
     /// again.
     fn both(line: &str) -> (String, String) {
         let record = Record::parse(line.as_bytes()).unwrap();
-        let anew = serde_json::to_vec(&record).unwrap();
-        (text(line.as_bytes()), text(&anew))
+        let rewritten = serde_json::to_vec(&record).unwrap();
+        (text(line.as_bytes()), text(&rewritten))
     }
 
     #[test]
@@ -188,17 +188,17 @@ mod tests {
             let line = serde_json::to_string(&record).unwrap();
             let escaped = line.replace(|letter: char| !letter.is_ascii(), "\\u009b");
             for line in [line, escaped] {
-                let (shown, anew) = both(&line);
-                assert_eq!(shown, anew, "{hostile:?}");
+                let (shown, rewritten) = both(&line);
+                assert_eq!(shown, rewritten, "{hostile:?}");
             }
         }
     }
 
     #[test]
     fn the_last_value_of_a_repeated_name_is_shown() {
-        let (shown, anew) = both(&LINE.replacen("\"ratio\":0.5", "\"duration\":5", 1));
+        let (shown, rewritten) = both(&LINE.replacen("\"ratio\":0.5", "\"duration\":5", 1));
         assert!(shown.contains(" duration=5 args="), "{shown}");
-        assert_eq!(shown, anew);
+        assert_eq!(shown, rewritten);
     }
 
     proptest! {
@@ -210,8 +210,8 @@ mod tests {
                 "-?[0-9]e[+-]?[0-9]{1,2}",
             ],
         ) {
-            let (shown, anew) = both(&LINE.replacen("871", &number, 1));
-            prop_assert_eq!(shown, anew);
+            let (shown, rewritten) = both(&LINE.replacen("871", &number, 1));
+            prop_assert_eq!(shown, rewritten);
         }
     }
 }

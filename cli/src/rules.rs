@@ -7,21 +7,21 @@ use toml_edit::{DocumentMut, Item, Table, value};
 
 /// Describes in plain sentences what a policy excludes; names in them are not sanitized.
 pub(crate) fn sentences(policy: &Policy) -> Vec<String> {
-    let mut said = Vec::new();
+    let mut lines = Vec::new();
     // Names with the same description.
     let mut named: Vec<(&str, Vec<&str>)> = Vec::new();
     for rule in policy.rules() {
         let (beginning, name) = match rule {
             Rule::Level(level) => {
-                said.push(format!("Events below {level} are not recorded."));
+                lines.push(format!("Events below {level} are not recorded."));
                 continue;
             }
             Rule::UnnamedDropped => {
-                said.extend(ONLY_NAMED.lines().map(str::to_owned));
+                lines.extend(ONLY_NAMED.lines().map(str::to_owned));
                 continue;
             }
             Rule::SecretsMasked => {
-                said.extend(SECRETS.lines().map(str::to_owned));
+                lines.extend(SECRETS.lines().map(str::to_owned));
                 continue;
             }
             Rule::Target(name, Admission::Drop) => ("Not recorded are targets", name),
@@ -36,8 +36,8 @@ pub(crate) fn sentences(policy: &Policy) -> Vec<String> {
         }
     }
     let named = named.iter();
-    said.extend(named.map(|(beginning, names)| sentence(beginning, names)));
-    said
+    lines.extend(named.map(|(beginning, names)| sentence(beginning, names)));
+    lines
 }
 
 /// Describes the action on the values whose names follow.
@@ -146,9 +146,9 @@ mod tests {
         let many = (0..100).fold(Policy::new().keep_secrets(), |policy, number| {
             policy.property(format!("p{number}"), Action::Mask)
         });
-        let said = sentences(&many);
-        assert_eq!(said.len(), 1);
-        assert!(said[0].ends_with("`p11` and 88 more."), "{said:?}");
+        let lines = sentences(&many);
+        assert_eq!(lines.len(), 1);
+        assert!(lines[0].ends_with("`p11` and 88 more."), "{lines:?}");
     }
 
     #[test]

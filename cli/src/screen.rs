@@ -32,10 +32,10 @@ impl Colour {
     /// Returns the colour for an output: only on a terminal that supports it, and never if
     /// `NO_COLOR` is set.
     pub(crate) fn of(sink: OutputKind, variable: &dyn Fn(&str) -> Option<OsString>) -> Self {
-        let is_unwanted = variable("NO_COLOR").is_some_and(|value| !value.is_empty());
+        let is_off = variable("NO_COLOR").is_some_and(|value| !value.is_empty());
         let is_dumb = variable("TERM").is_some_and(|term| term == "dumb");
         match sink {
-            OutputKind::Terminal if !is_unwanted && !is_dumb => Self::On,
+            OutputKind::Terminal if !is_off && !is_dumb => Self::On,
             OutputKind::Terminal | OutputKind::Pipe => Self::Off,
         }
     }
@@ -50,7 +50,7 @@ pub(crate) struct Screen<'a> {
     /// The input for data and answers.
     pub(crate) stdin: &'a mut dyn BufRead,
     /// Whether a question would reach a user who can answer it.
-    pub(crate) can_ask: bool,
+    pub(crate) is_interactive: bool,
     /// The kind of `stdout`.
     pub(crate) sink: OutputKind,
     /// Whether `stdout` shows colours.
@@ -76,12 +76,12 @@ impl fmt::Debug for Screen<'_> {
 
 impl Screen<'_> {
     /// Prints a message that is not data. A closed stderr is not an error.
-    pub(crate) fn say(&mut self, message: fmt::Arguments<'_>) {
+    pub(crate) fn print_message(&mut self, message: fmt::Arguments<'_>) {
         drop(writeln!(self.stderr, "{message}"));
     }
 
     /// Asks a question; only a plain yes is a yes.
-    pub(crate) fn ask(&mut self, question: &str) -> io::Result<bool> {
+    pub(crate) fn confirm(&mut self, question: &str) -> io::Result<bool> {
         self.stdout.flush()?;
         write!(self.stderr, "{question} [y/N] ")?;
         self.stderr.flush()?;
@@ -148,7 +148,7 @@ pub(crate) struct Memory {
     /// The text to be read.
     pub(crate) input: String,
     /// Whether a user can answer questions.
-    pub(crate) can_ask: bool,
+    pub(crate) is_interactive: bool,
 }
 
 #[cfg(test)]
@@ -160,7 +160,7 @@ impl Memory {
             stdout: &mut self.out,
             stderr: &mut self.err,
             stdin: &mut input,
-            can_ask: self.can_ask,
+            is_interactive: self.is_interactive,
             sink: OutputKind::Pipe,
             colour: Colour::Off,
             now: OffsetDateTime::from_unix_timestamp(1_795_248_000).unwrap(),

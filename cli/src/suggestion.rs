@@ -89,7 +89,7 @@ fn with_nearest_level(error: &localtel::Error, text: &str) -> String {
 
 /// Returns a suggestion if the named application or profile has no telemetry and one with a similar
 /// name has.
-pub(crate) fn misnamed(location: &Location, environment: &Environment) -> Option<String> {
+pub(crate) fn similar_name(location: &Location, environment: &Environment) -> Option<String> {
     let near = near(location, environment)?;
     let reason = if near.name() == location.name() {
         format!("{location} had no profile `{}`", location.profile())
@@ -97,8 +97,8 @@ pub(crate) fn misnamed(location: &Location, environment: &Environment) -> Option
         format!("there was no telemetry of `{location}`")
     };
     // A command that only reads: nothing may be done to telemetry that was not named.
-    let look = near.command("status");
-    Some(format!("{reason}; did you mean `{look}`?"))
+    let command = near.command("status");
+    Some(format!("{reason}; did you mean `{command}`?"))
 }
 
 /// Finds the telemetry nearest to a location that has none: of another profile of the application
@@ -118,12 +118,12 @@ pub(crate) fn near(location: &Location, environment: &Environment) -> Option<Loc
         return Some(location.with_profile(near));
     }
     // A directory given with `--dir` is not a mistyped name.
-    let lies = |one: &Location| {
+    let place = |one: &Location| {
         let (leaf, state) = (one.base().file_name()?, one.base().ancestors().nth(2)?);
         Some((leaf.to_owned(), state.to_owned()))
     };
     let mut beside = Location::all(environment).ok()?;
-    beside.retain(|one| lies(one) == lies(location));
+    beside.retain(|one| place(one) == place(location));
     let names = beside.iter().filter_map(Location::name).map(Source::as_str);
     let near = nearest(location.name()?.as_str(), names)?.to_owned();
     let mut beside = beside.into_iter();
@@ -166,8 +166,8 @@ fn unknown_command(word: &str, parent: &Command) -> ParseError {
         .collect();
     let lower = word.to_lowercase();
     let exact = names.iter().copied().find(|name| *name == lower);
-    let meant = exact.or_else(|| nearest(word, names));
-    let advice = usual.iter().find(|(word, _)| Some(*word) == meant);
+    let nearest_name = exact.or_else(|| nearest(word, names));
+    let advice = usual.iter().find(|(word, _)| Some(*word) == nearest_name);
     // Conditions belong to `show`.
     let is_condition = word.contains(is_operator) && parent.find_subcommand("show").is_some();
     let mut error = ParseError::new(ErrorKind::InvalidSubcommand).with_cmd(parent);
@@ -175,7 +175,7 @@ fn unknown_command(word: &str, parent: &Command) -> ParseError {
     error.insert(ContextKind::InvalidSubcommand, unknown);
     if let Some((_, advice)) = advice {
         insert_tip(&mut error, *advice);
-    } else if let Some(command) = meant {
+    } else if let Some(command) = nearest_name {
         let command = ContextValue::String(command.to_owned());
         error.insert(ContextKind::SuggestedSubcommand, command);
     } else if is_condition {
@@ -215,8 +215,8 @@ pub(crate) fn suggest_flag(error: &mut ParseError, words: &[OsString], definitio
         .map(|(_, long)| *long)
         .filter(|long| flags.contains(long));
     for kind in [ContextKind::Suggested, ContextKind::Usage] {
-        let says_clear = |value: &ContextValue| value.to_string().contains(CLEAR);
-        if error.get(kind).is_some_and(says_clear) {
+        let has_clear = |value: &ContextValue| value.to_string().contains(CLEAR);
+        if error.get(kind).is_some_and(has_clear) {
             error.remove(kind);
         }
     }
@@ -354,8 +354,8 @@ mod tests {
         }
         for word in words.iter().filter(|word| *word != "clear") {
             let text = hint_for(word);
-            let (_typed, said) = text.split_once('\n').unwrap();
-            assert!(!said.contains("clear"), "{word}: {text}");
+            let (_typed, message) = text.split_once('\n').unwrap();
+            assert!(!message.contains("clear"), "{word}: {text}");
         }
     }
 

@@ -324,10 +324,10 @@ fn invalid_files_are_reported_and_escaped() {
 fn a_reset_removes_the_id_and_keeps_the_choice() {
     let home = Home::new();
     home.run("--app myapp enable");
-    let (exit, said, _) = home.run("reset");
+    let (exit, printed, _) = home.run("reset");
     assert_eq!(exit, Exit::Done);
     assert_eq!(
-        said,
+        printed,
         "uuid: none\nid, salt and host are removed for myapp (profile default); new ones are created with \
          the next record; the choice is still enabled\n"
     );
@@ -393,7 +393,7 @@ fn clear_asks_and_accepts_only_a_yes() {
     let home = Home::new().with_segments(&[&[1], &[2]]);
     for answer in ["", "\n", "n\n", "yep\n"] {
         let mut memory = Memory {
-            can_ask: true,
+            is_interactive: true,
             input: answer.to_owned(),
             ..Memory::default()
         };
@@ -406,7 +406,7 @@ fn clear_asks_and_accepts_only_a_yes() {
         assert_eq!(names(&home.telemetry()).len(), 2, "{answer:?}");
     }
     let mut memory = Memory {
-        can_ask: true,
+        is_interactive: true,
         input: "Y\n".to_owned(),
         ..Memory::default()
     };
@@ -563,7 +563,7 @@ fn with_output<'a>(screen: &'a mut Screen<'_>, stdout: &'a mut dyn io::Write) ->
         stdout,
         stderr: screen.stderr,
         stdin: screen.stdin,
-        can_ask: false,
+        is_interactive: false,
         sink: OutputKind::Pipe,
         colour: Colour::Off,
         now: screen.now,

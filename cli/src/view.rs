@@ -293,8 +293,8 @@ mod tests {
     /// Writes a line with the keys of a record in any order, and returns its properties.
     fn write(view: View, out: &mut Vec<u8>, line: &str) -> Properties {
         let record = Record::parse(line.as_bytes()).unwrap();
-        let anew = serde_json::to_vec(&record).unwrap();
-        let raw = RawRecord::at(&anew).unwrap();
+        let rewritten = serde_json::to_vec(&record).unwrap();
+        let raw = RawRecord::at(&rewritten).unwrap();
         view.write(out, line.as_bytes(), &raw).unwrap();
         record.properties
     }
@@ -340,14 +340,14 @@ mod tests {
     #[test]
     fn each_format_shows_the_number_of_omitted_spans() {
         let line = LINE.replacen("\"inner\"}]", "\"inner\"}],\"spans_left_out\":36", 1);
-        for (format, said) in [
+        for (format, expected) in [
             (Format::Short, " inner spans_left_out=36\n"),
             (Format::Pretty, "  span inner\n  spans left out: 36\n\n"),
             (Format::Csv, ",36\r\n"),
             (Format::Json, ",\"spans_left_out\":36}\n"),
         ] {
             let shown = shown(view(format, OutputKind::Pipe, Colour::Off), &line);
-            assert!(shown.ends_with(said), "{shown}");
+            assert!(shown.ends_with(expected), "{shown}");
         }
     }
 

@@ -19,14 +19,14 @@ use crate::sanitize::{Quoted, Sanitized};
 /// Prints all sections and the recorded events.
 pub(super) fn print(facts: &Explanation<'_>, out: &mut dyn Write) -> io::Result<()> {
     let sections = [
-        ("What is recorded", what_is(facts)),
-        ("What is never recorded", what_never_is(facts)),
+        ("What is recorded", recorded_now(facts)),
+        ("What is never recorded", never_recorded(facts)),
         (
             "Where it is stored, how much and for how long",
-            where_it_lies(facts),
+            storage(facts),
         ),
-        ("Who can read it", who_can_read(facts)),
-        ("How to look at it", how_to_look(facts)),
+        ("Who can read it", access(facts)),
+        ("How to read it", how_to_read_it(facts)),
         ("How to stop it", how_to_stop(facts)),
         ("How to remove it", how_to_remove(facts)),
     ];
@@ -45,11 +45,11 @@ pub(super) fn print(facts: &Explanation<'_>, out: &mut dyn Write) -> io::Result<
     }
 }
 
-fn what_is(facts: &Explanation<'_>) -> Vec<String> {
+fn recorded_now(facts: &Explanation<'_>) -> Vec<String> {
     let answer = &facts.status.answer;
     let name = facts.status.source.as_deref();
     let application = name.unwrap_or("The application");
-    let mut said = vec![
+    let mut lines = vec![
         format!(
             "{application} records events: what it did, when, and the values that are listed at the end."
         ),
@@ -59,19 +59,19 @@ fn what_is(facts: &Explanation<'_>) -> Vec<String> {
         "and a policy on what is recorded of them: see below, and the words in the list at the end.".to_owned(),
         format!("Recording now: {}, because {}.", answer.recording, answer.because),
     ];
-    said.extend(who_chose(facts));
+    lines.extend(decided_by(facts));
     for overruled in &facts.status.overruled {
         let (by, wanted) = (&overruled.by, overruled.wanted);
-        said.push(format!("{by} ({wanted}) is overruled."));
+        lines.push(format!("{by} ({wanted}) is overruled."));
     }
     for problem in &facts.status.problems {
-        said.push(format!("Invalid, so it counts as disabled: {problem}."));
+        lines.push(format!("Invalid, so it counts as disabled: {problem}."));
     }
-    said
+    lines
 }
 
 /// Returns when and by which command the deciding choice was made, if a choice decided.
-fn who_chose(facts: &Explanation<'_>) -> Option<String> {
+fn decided_by(facts: &Explanation<'_>) -> Option<String> {
     let choice = facts.status.choice()?;
     let parts = [choice.by.as_deref(), choice.decided.as_deref()];
     let parts: Vec<&str> = parts.into_iter().flatten().collect();
@@ -79,9 +79,9 @@ fn who_chose(facts: &Explanation<'_>) -> Option<String> {
     (!made.is_empty()).then(|| format!("Decided by {} ({made}).", facts.status.decided_by))
 }
 
-fn what_never_is(facts: &Explanation<'_>) -> Vec<String> {
+fn never_recorded(facts: &Explanation<'_>) -> Vec<String> {
     let is_application = facts.location.command_name().is_some();
-    let asked = match facts.location.when_undecided() {
+    let before = match facts.location.when_undecided() {
         WhenUndecided::Refuse if is_application => {
             "Before you agree there is no record, no id and no directory."
         }
@@ -99,23 +99,23 @@ Nothing leaves this machine: what records and reads it has no code that uses a n
 Where commands are measured, the names of their flags are recorded, never their values.
 Texts under the name of a secret, such as password, token or api_key, are masked unless a rule
 keeps that name.";
-    let lines = asked.lines().chain(sentences.lines());
-    let mut said: Vec<String> = lines.map(str::to_owned).collect();
-    said.extend(what_the_application_keeps_out(facts));
-    said.extend(what_the_owner_keeps_out(facts));
-    said
+    let lines = before.lines().chain(sentences.lines());
+    let mut lines: Vec<String> = lines.map(str::to_owned).collect();
+    lines.extend(rules_of_application(facts));
+    lines.extend(rules_of_owner(facts));
+    lines
 }
 
-fn what_the_application_keeps_out(facts: &Explanation<'_>) -> Vec<String> {
+fn rules_of_application(facts: &Explanation<'_>) -> Vec<String> {
     let test = facts.location.command("policy test TEXT");
     let test = format!("`{test}` shows what is masked in a text.");
     match facts.location.application_policy() {
         None => {
-            let mut said = vec![format!("Unless {} sets other rules:", application(facts))];
-            said.extend(below(USUAL_LEVEL).map(indented));
-            said.extend(SECRETS.lines().map(indented));
-            said.push(test);
-            said
+            let mut lines = vec![format!("Unless {} sets other rules:", application(facts))];
+            lines.extend(below(USUAL_LEVEL).map(indented));
+            lines.extend(SECRETS.lines().map(indented));
+            lines.push(test);
+            lines
         }
         Some(policy) => {
             let level = facts.status.level.unwrap_or(USUAL_LEVEL);
@@ -125,15 +125,15 @@ fn what_the_application_keeps_out(facts: &Explanation<'_>) -> Vec<String> {
             if rules.is_empty() {
                 return vec!["The application's rules leave nothing out.".to_owned()];
             }
-            let mut said = vec![format!("By the rules of {}:", application(facts))];
-            said.extend(rules.iter().map(indented));
-            said.push(test);
-            said
+            let mut lines = vec![format!("By the rules of {}:", application(facts))];
+            lines.extend(rules.iter().map(indented));
+            lines.push(test);
+            lines
         }
     }
 }
 
-fn what_the_owner_keeps_out(facts: &Explanation<'_>) -> Vec<String> {
+fn rules_of_owner(facts: &Explanation<'_>) -> Vec<String> {
     let policy = facts.location.command("policy");
     match (facts.status.policy.owner, &facts.owner) {
         (OwnerState::Damaged, _) => vec![
@@ -141,9 +141,9 @@ fn what_the_owner_keeps_out(facts: &Explanation<'_>) -> Vec<String> {
             format!("`{policy}` reports what is wrong with it."),
         ],
         (OwnerState::Narrows, Some(owner)) => {
-            let mut said = vec![format!("By your own rules, which `{policy}` shows:")];
-            said.extend(sentences(owner).iter().map(indented));
-            said
+            let mut lines = vec![format!("By your own rules, which `{policy}` shows:")];
+            lines.extend(sentences(owner).iter().map(indented));
+            lines
         }
         (OwnerState::Open, Some(_)) => {
             vec![format!(
@@ -170,15 +170,15 @@ fn level_of(policy: &Policy) -> Option<Level> {
 
 /// Describes which events of `tracing` a level excludes; `None` if it excludes none.
 fn below(level: Level) -> Option<String> {
-    let says = || format!("Log events and spans below {level} are not recorded.");
-    (level > Level::Trace).then(says)
+    let text = || format!("Log events and spans below {level} are not recorded.");
+    (level > Level::Trace).then(text)
 }
 
 fn indented(line: impl AsRef<str>) -> String {
     format!("  {}", line.as_ref())
 }
 
-fn where_it_lies(facts: &Explanation<'_>) -> Vec<String> {
+fn storage(facts: &Explanation<'_>) -> Vec<String> {
     let missing = if facts.status.directory_exists {
         ""
     } else {
@@ -195,7 +195,7 @@ fn where_it_lies(facts: &Explanation<'_>) -> Vec<String> {
             format!("Unless the application sets other limits, at most {most} and {age} are kept.")
         }
     };
-    let mut said = vec![
+    let mut lines = vec![
         format!(
             "In {}{missing}, as plain lines of text.",
             facts.status.directory
@@ -206,19 +206,19 @@ fn where_it_lies(facts: &Explanation<'_>) -> Vec<String> {
     if let Some(storage) = &facts.status.storage {
         let files = count(storage.segments.len() as u64, "file");
         let records = count(storage.records, "record");
-        said.push(format!(
+        lines.push(format!(
             "Now: {records} in {files}, {}.",
             size(storage.bytes)
         ));
         if let (Some(first), Some(last)) = (storage.first, storage.last) {
-            said.push(format!("The first is of {first}, the last of {last}."));
+            lines.push(format!("The first is of {first}, the last of {last}."));
         }
     }
-    said
+    lines
 }
 
-fn who_can_read(facts: &Explanation<'_>) -> Vec<String> {
-    let mut said = vec![
+fn access(facts: &Explanation<'_>) -> Vec<String> {
+    let mut lines = vec![
         "Only the user who ran the application, and administrators of this machine: the directory is".to_owned(),
         "for its owner alone (0700), and so is each file (0600).".to_owned(),
     ];
@@ -226,17 +226,17 @@ fn who_can_read(facts: &Explanation<'_>) -> Vec<String> {
         facts.status.is_open_to_others,
         facts.status.directory_exists,
     ) {
-        (Some(true), _) => said.push(format!(
+        (Some(true), _) => lines.push(format!(
             "But other users may enter the directory: `chmod 700 {}`",
             facts.status.directory
         )),
-        (None, true) => said.push("Whether that is so now cannot be checked.".to_owned()),
+        (None, true) => lines.push("Whether that is so now cannot be checked.".to_owned()),
         (Some(false), _) | (None, false) => {}
     }
-    said
+    lines
 }
 
-fn how_to_look(facts: &Explanation<'_>) -> Vec<String> {
+fn how_to_read_it(facts: &Explanation<'_>) -> Vec<String> {
     vec![
         format!("`{}` shows every record.", facts.location.command("show")),
         format!(
@@ -247,22 +247,23 @@ fn how_to_look(facts: &Explanation<'_>) -> Vec<String> {
 }
 
 fn how_to_stop(facts: &Explanation<'_>) -> Vec<String> {
-    let mut said = vec![format!(
+    let mut lines = vec![format!(
         "`{}` forbids it until you enable it; running programs apply that within a second.",
         facts.location.command("disable")
     )];
     match facts.location.name() {
-        Some(source) => said.push(format!(
+        Some(source) => lines.push(format!(
             "`{}=off` in the environment forbids it for one run, and `DO_NOT_TRACK=1` does so",
             source.variable()
         )),
-        None => said.extend([
+        None => lines.extend([
             "The directory does not name its application, so the name of the variable that forbids it for".to_owned(),
             "one run is not known: `<APPLICATION>_TELEMETRY=off`. `DO_NOT_TRACK=1` does so".to_owned(),
         ]),
     }
-    said.push("for every application that records this way, whatever else was decided.".to_owned());
-    said
+    lines
+        .push("for every application that records this way, whatever else was decided.".to_owned());
+    lines
 }
 
 fn how_to_remove(facts: &Explanation<'_>) -> Vec<String> {

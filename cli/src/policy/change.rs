@@ -149,7 +149,7 @@ impl Change {
     }
 
     /// Returns the error that there is nothing to remove.
-    pub(super) fn nothing_there(&self) -> Error {
+    pub(super) fn no_such_rule(&self) -> Error {
         let name = &self.name;
         let reason = match self.table {
             None => format!("there is no rule for {name}"),
@@ -171,7 +171,7 @@ impl Change {
         let own_name = table.map(|table| own_spelling(&document, table, name));
         let name = own_name.as_deref().unwrap_or(name);
         if let Wanted::Nothing = self.wanted {
-            taking::take(&mut document, table, name).ok_or_else(|| self.nothing_there())?;
+            taking::take(&mut document, table, name).ok_or_else(|| self.no_such_rule())?;
             return Ok(format!("{lead}{document}"));
         }
         let root = document.as_table_mut();

@@ -172,7 +172,7 @@ pub(crate) fn run(
             let change = Change::unset(kind, name, location)?;
             if location.owner_policy() == Ok(None) {
                 // Nothing is created to remove a rule.
-                return Err(complaint(change.nothing_there(), location));
+                return Err(change_failed(change.no_such_rule(), location));
             }
             change
         }
@@ -183,7 +183,7 @@ pub(crate) fn run(
     let file = location.policy_file();
     location
         .edit_policy(|text| change.apply(text, &file))
-        .map_err(|error| complaint(error, location))?;
+        .map_err(|error| change_failed(error, location))?;
     writeln!(
         screen.stdout,
         "{}: saved in {}",
@@ -193,12 +193,12 @@ pub(crate) fn run(
     if let Some(note) = change.note() {
         writeln!(screen.stdout, "{note}")?;
     }
-    tell_absent(&change, location, screen);
+    print_absent_names(&change, location, screen);
     Ok(Exit::Done)
 }
 
 /// Prints a suggestion if a rule names something that no recent record has and similar names occur.
-fn tell_absent(change: &Change, location: &Location, screen: &mut Screen<'_>) {
+fn print_absent_names(change: &Change, location: &Location, screen: &mut Screen<'_>) {
     let Some((kind, name, word)) = change.named() else {
         return;
     };
@@ -212,7 +212,7 @@ fn tell_absent(change: &Change, location: &Location, screen: &mut Screen<'_>) {
         NameKind::Event | NameKind::Target => (kind, name),
     }]);
     absent.compare(NameKind::Property, "message");
-    absent.look_at_last(reverse);
+    absent.read_last(reverse);
     let suggest = |kind: NameKind, near: &str| {
         location.command(&format!(
             "policy {} {} {word}",
@@ -220,11 +220,11 @@ fn tell_absent(change: &Change, location: &Location, screen: &mut Screen<'_>) {
             ShellWord(near)
         ))
     };
-    absent.tell("recent record", suggest, screen.stderr);
+    absent.print("recent record", suggest, screen.stderr);
 }
 
 /// Adds the next step if the file could not be changed.
-fn complaint(error: Error, location: &Location) -> Failure {
+fn change_failed(error: Error, location: &Location) -> Failure {
     let policy = location.command("policy");
     match error.kind() {
         ErrorKind::Format { .. } => Failure::failed(error.chain()).hint(format!(
@@ -347,16 +347,16 @@ pub(crate) fn test(
     }
     let findings = secrets.found;
     for finding in findings.iter().take(FINDINGS_MAX) {
-        screen.say(format_args!(
+        screen.print_message(format_args!(
             "{}: {} (bytes {} to {})",
             finding.rule, finding.about, finding.range.start, finding.range.end
         ));
     }
     match findings.len() {
-        0 => screen.say(format_args!("no rule finds a secret in it")),
+        0 => screen.print_message(format_args!("no rule finds a secret in it")),
         found if found > FINDINGS_MAX => {
             let more = count((found - FINDINGS_MAX) as u64, "more finding");
-            screen.say(format_args!("and {more}"));
+            screen.print_message(format_args!("and {more}"));
         }
         _ => {}
     }

@@ -155,11 +155,11 @@ fn adding_and_removing_a_rule_leaves_the_file_unchanged() {
 #[test]
 fn a_new_file_begins_with_a_heading() {
     let home = PolicyHome::new();
-    let (exit, said) = home.run(&["property", "user", "hash"]);
-    assert_eq!(exit, Exit::Done, "{said}");
+    let (exit, printed) = home.run(&["property", "user", "hash"]);
+    assert_eq!(exit, Exit::Done, "{printed}");
     assert!(
-        said.starts_with("properties: user hash: saved in "),
-        "{said}"
+        printed.starts_with("properties: user hash: saved in "),
+        "{printed}"
     );
     let text = home.text();
     assert!(text.starts_with("# What may be recorded here."), "{text}");
@@ -208,17 +208,17 @@ fn names_with_special_characters_stay_one_name() {
         "http.url", "a b", "\"", "'", "é", "=", "[x]", "#", "a\nb", "-x", "𝄞*",
     ];
     for name in odd.into_iter().chain(HOSTILE) {
-        let (exit, said) = home.run(&["property", "--", name, "drop"]);
-        assert_eq!(exit, Exit::Done, "{said}");
-        assert!(is_safe(&said, 1), "{said:?}");
+        let (exit, printed) = home.run(&["property", "--", name, "drop"]);
+        assert_eq!(exit, Exit::Done, "{printed}");
+        assert!(is_safe(&printed, 1), "{printed:?}");
     }
     let owner = home.location().owner_policy().unwrap().unwrap();
     assert_eq!(owner.rules().len(), odd.len() + HOSTILE.len());
     let (_, shown) = home.run(&[]);
     assert!(is_safe(&shown, shown.matches('\n').count()), "{shown:?}");
     for name in odd.into_iter().chain(HOSTILE) {
-        let (exit, said) = home.run(&["unset", "property", "--", name]);
-        assert_eq!(exit, Exit::Done, "{said}");
+        let (exit, printed) = home.run(&["unset", "property", "--", name]);
+        assert_eq!(exit, Exit::Done, "{printed}");
     }
 }
 
@@ -234,9 +234,9 @@ fn an_invalid_rule_name_is_refused_and_creates_nothing() {
         &["unset", "property"],
         &["unset", "level", "info"],
     ] {
-        let (exit, said) = home.run(words);
-        assert_eq!(exit, Exit::Usage, "{words:?}: {said}");
-        assert!(said.contains("\nhint: "), "{said}");
+        let (exit, printed) = home.run(words);
+        assert_eq!(exit, Exit::Usage, "{words:?}: {printed}");
+        assert!(printed.contains("\nhint: "), "{printed}");
     }
     assert!(!home.location().path().exists());
 }
@@ -244,11 +244,11 @@ fn an_invalid_rule_name_is_refused_and_creates_nothing() {
 #[test]
 fn removing_a_missing_rule_is_an_error() {
     let home = PolicyHome::new();
-    let (exit, said) = home.run(&["unset", "property", "user"]);
+    let (exit, printed) = home.run(&["unset", "property", "user"]);
     assert_eq!(exit, Exit::Failed);
     assert!(
-        said.contains("there is no rule for `user` in properties"),
-        "{said}"
+        printed.contains("there is no rule for `user` in properties"),
+        "{printed}"
     );
     assert!(!home.location().path().exists(), "no directory was created");
     let home = home.with(WRITTEN);
@@ -257,11 +257,11 @@ fn removing_a_missing_rule_is_an_error() {
         &["unset", "unnamed"],
         &["unset", "property", "http"],
     ] {
-        let (exit, said) = home.run(words);
+        let (exit, printed) = home.run(words);
         assert_eq!(exit, Exit::Failed, "{words:?}");
         assert!(
-            said.contains("there is no rule for") && said.contains("\nhint: "),
-            "{said}"
+            printed.contains("there is no rule for") && printed.contains("\nhint: "),
+            "{printed}"
         );
     }
     assert_eq!(home.text(), WRITTEN);
@@ -278,17 +278,17 @@ fn an_invalid_file_is_not_changed() {
     ] {
         let home = PolicyHome::new().with(text);
         for words in [&["property", "x", "drop"][..], &["unset", "property", "x"]] {
-            let (exit, said) = home.run(words);
-            assert_eq!(exit, Exit::Failed, "{said}");
-            assert!(said.contains("\nhint: nothing was changed"), "{said}");
+            let (exit, printed) = home.run(words);
+            assert_eq!(exit, Exit::Failed, "{printed}");
+            assert!(printed.contains("\nhint: nothing was changed"), "{printed}");
         }
-        let (exit, said) = home.run(&[]);
-        assert_eq!(exit, Exit::Failed, "{said}");
+        let (exit, printed) = home.run(&[]);
+        assert_eq!(exit, Exit::Failed, "{printed}");
         assert!(
-            said.contains("nothing is recorded until it is fixed\nhint: fix "),
-            "{said}"
+            printed.contains("nothing is recorded until it is fixed\nhint: fix "),
+            "{printed}"
         );
-        assert!(said.contains("line "), "{said}");
+        assert!(printed.contains("line "), "{printed}");
         assert_eq!(home.text(), text);
     }
     let home = PolicyHome::new().with("");
@@ -321,8 +321,8 @@ fn a_change_renames_actions_of_older_versions() {
         ),
     ] {
         let home = PolicyHome::new().with(before);
-        let (exit, said) = home.run(&["level", "info"]);
-        assert_eq!(exit, Exit::Done, "{said}");
+        let (exit, printed) = home.run(&["level", "info"]);
+        assert_eq!(exit, Exit::Done, "{printed}");
         let text = home.text().replace("level = \"info\"\n", "");
         assert_eq!(text.trim_start(), after);
     }
@@ -389,9 +389,9 @@ fn concurrent_changes_are_all_kept() {
             let home = &home;
             scope.spawn(move || {
                 for rule in 0..8 {
-                    let (exit, said) =
+                    let (exit, printed) =
                         home.run(&["property", &format!("p{thread}.{rule}"), "drop"]);
-                    assert_eq!(exit, Exit::Done, "{said}");
+                    assert_eq!(exit, Exit::Done, "{printed}");
                 }
             });
         }
@@ -403,28 +403,32 @@ fn concurrent_changes_are_all_kept() {
 fn a_file_never_grows_beyond_the_read_limit() {
     let home = PolicyHome::new();
     let long = "x".repeat(300 * 1024);
-    let (exit, said) = home.run(&["property", &long, "drop"]);
+    let (exit, printed) = home.run(&["property", &long, "drop"]);
     assert_eq!(exit, Exit::Failed);
-    assert!(said.contains("longer than 262144 bytes"), "{}", said.len());
+    assert!(
+        printed.contains("longer than 262144 bytes"),
+        "{}",
+        printed.len()
+    );
     assert!(!home.file().exists());
 }
 
 #[test]
 fn without_a_file_it_prints_the_usual_rules_and_examples() {
     let home = PolicyHome::new();
-    let (exit, said) = home.run(&[]);
+    let (exit, printed) = home.run(&[]);
     assert_eq!(exit, Exit::Done);
     assert!(
-        said.contains("no such file, so you forbid nothing"),
-        "{said}"
+        printed.contains("no such file, so you forbid nothing"),
+        "{printed}"
     );
     assert!(
-        said.contains("Unless the application sets other rules"),
-        "{said}"
+        printed.contains("Unless the application sets other rules"),
+        "{printed}"
     );
     assert!(
-        said.contains("localtel --app myapp policy property user hash"),
-        "{said}"
+        printed.contains("localtel --app myapp policy property user hash"),
+        "{printed}"
     );
     assert!(!home.location().path().exists(), "reading creates nothing");
 }
@@ -432,23 +436,23 @@ fn without_a_file_it_prints_the_usual_rules_and_examples() {
 #[test]
 fn embedded_policy_shows_the_applications_rules_as_toml() {
     let home = PolicyHome::embedded(Policy::new().property("user", Action::Hash));
-    let (_, said) = home.run(&[]);
+    let (_, printed) = home.run(&[]);
     let own = "# Rules of myapp:\n#   secrets = \"mask\"\n#   [properties]\n#   user = \"hash\"\n";
-    assert!(said.starts_with(own), "{said}");
+    assert!(printed.starts_with(own), "{printed}");
     assert!(
-        said.contains("myapp telemetry policy unnamed drop"),
-        "{said}"
+        printed.contains("myapp telemetry policy unnamed drop"),
+        "{printed}"
     );
-    assert!(!said.contains("localtel"), "{said}");
+    assert!(!printed.contains("localtel"), "{printed}");
     let home = PolicyHome::embedded(Policy::new().keep_secrets()).with(WRITTEN);
-    let (_, said) = home.run(&[]);
+    let (_, printed) = home.run(&[]);
     assert!(
-        said.contains("everything, secrets in messages included"),
-        "{said}"
+        printed.contains("everything, secrets in messages included"),
+        "{printed}"
     );
-    assert!(said.ends_with(WRITTEN), "{said}");
+    assert!(printed.ends_with(WRITTEN), "{printed}");
     assert!(
-        parse_policy(&said).is_ok(),
+        parse_policy(&printed).is_ok(),
         "what is shown could be the file"
     );
 }
@@ -456,23 +460,26 @@ fn embedded_policy_shows_the_applications_rules_as_toml() {
 #[test]
 fn a_text_is_masked_as_in_a_message() {
     let home = PolicyHome::new();
-    let (exit, said) = home.run(&["test", "password=hunter2 in /home/anna/x"]);
+    let (exit, printed) = home.run(&["test", "password=hunter2 in /home/anna/x"]);
     assert_eq!(exit, Exit::Done);
     assert!(
-        said.starts_with("password=[secret] in ~/x\nsecret: "),
-        "{said}"
+        printed.starts_with("password=[secret] in ~/x\nsecret: "),
+        "{printed}"
     );
-    let (_, said) = home.run(&["test", "--api-key abcdef"]);
-    assert!(said.starts_with("--api-key [secret]\n"), "{said}");
-    let (_, said) = home.run_with(&["test", "-"], "token=abc\u{1b}[2J\nplain\n");
-    assert!(said.starts_with("token=[secret]\nplain\n"), "{said}");
-    let (_, said) = home.run(&["test", "plain"]);
-    assert_eq!(said, "plain\nno rule finds a secret in it\n");
-    let (_, said) = home.run_with(&["test", "-"], &"password=a\n".repeat(30));
-    assert!(said.ends_with("and 10 more findings\n"), "{said}");
+    let (_, printed) = home.run(&["test", "--api-key abcdef"]);
+    assert!(printed.starts_with("--api-key [secret]\n"), "{printed}");
+    let (_, printed) = home.run_with(&["test", "-"], "token=abc\u{1b}[2J\nplain\n");
+    assert!(printed.starts_with("token=[secret]\nplain\n"), "{printed}");
+    let (_, printed) = home.run(&["test", "plain"]);
+    assert_eq!(printed, "plain\nno rule finds a secret in it\n");
+    let (_, printed) = home.run_with(&["test", "-"], &"password=a\n".repeat(30));
+    assert!(printed.ends_with("and 10 more findings\n"), "{printed}");
     for hostile in HOSTILE {
-        let (_, said) = home.run(&["test", hostile]);
-        assert!(is_safe(&said, said.matches('\n').count()), "{said:?}");
+        let (_, printed) = home.run(&["test", hostile]);
+        assert!(
+            is_safe(&printed, printed.matches('\n').count()),
+            "{printed:?}"
+        );
     }
     assert!(!home.location().path().exists(), "testing creates nothing");
 }
@@ -485,22 +492,22 @@ fn embedded_next_steps_never_name_localtel() {
         &["metadata", "", "x"],
         &["metadata", "cloud"],
     ] {
-        let (exit, said) = PolicyHome::embedded(Policy::new()).run(words);
+        let (exit, printed) = PolicyHome::embedded(Policy::new()).run(words);
         assert_eq!(exit, Exit::Usage, "{words:?}");
         assert!(
-            said.contains("\nhint: myapp telemetry policy "),
-            "{words:?}: {said}"
+            printed.contains("\nhint: myapp telemetry policy "),
+            "{words:?}: {printed}"
         );
     }
 }
 
 #[test]
 fn metadata_without_value_or_include_is_refused_with_a_hint() {
-    let (exit, said) = PolicyHome::new().run(&["metadata", "cloud"]);
+    let (exit, printed) = PolicyHome::new().run(&["metadata", "cloud"]);
     assert_eq!(exit, Exit::Usage);
     assert!(
-        said.contains("a value") && said.contains("--include"),
-        "{said}"
+        printed.contains("a value") && printed.contains("--include"),
+        "{printed}"
     );
 }
 
@@ -540,8 +547,8 @@ fn comments_are_kept_when_a_rule_is_removed() {
     ] {
         let home = PolicyHome::new().with(text);
         let words = [&["unset"], words].concat();
-        let (exit, said) = home.run(&words);
-        assert_eq!(exit, Exit::Done, "{said}");
+        let (exit, printed) = home.run(&words);
+        assert_eq!(exit, Exit::Done, "{printed}");
         assert_eq!(home.text(), expected, "{words:?} in {text}");
     }
 }
@@ -593,9 +600,9 @@ fn a_rule_that_forbids_nothing_has_a_note() {
         (&["unnamed", "drop"], false),
         (&["metadata", "keep", "keep"], false),
     ] {
-        let (_, said) = PolicyHome::new().run(words);
-        let is_said = said.contains("what the application forbids stays forbidden");
-        assert_eq!(is_said, is_noted, "{words:?}: {said}");
+        let (_, printed) = PolicyHome::new().run(words);
+        let has_note = printed.contains("what the application forbids stays forbidden");
+        assert_eq!(has_note, is_noted, "{words:?}: {printed}");
     }
 }
 
@@ -604,9 +611,15 @@ fn a_link_in_place_of_the_file_has_a_next_step() {
     let home = PolicyHome::new().with("");
     fs::remove_file(home.file()).unwrap();
     std::os::unix::fs::symlink("elsewhere.toml", home.file()).unwrap();
-    let (exit, said) = home.run(&["level", "warn"]);
+    let (exit, printed) = home.run(&["level", "warn"]);
     assert_eq!(exit, Exit::Failed);
-    assert!(said.contains("a symbolic link is not followed"), "{said}");
-    assert!(said.contains("\nhint: nothing was changed"), "{said}");
-    assert!(said.contains("policy.toml by a regular file"), "{said}");
+    assert!(
+        printed.contains("a symbolic link is not followed"),
+        "{printed}"
+    );
+    assert!(printed.contains("\nhint: nothing was changed"), "{printed}");
+    assert!(
+        printed.contains("policy.toml by a regular file"),
+        "{printed}"
+    );
 }

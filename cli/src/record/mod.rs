@@ -182,7 +182,7 @@ impl RecordRun {
         }
         if self.bad > BAD_REPORTED_MAX {
             let more = self.bad - BAD_REPORTED_MAX;
-            screen.say(format_args!("localtel: {more} more were not recorded"));
+            screen.print_message(format_args!("localtel: {more} more were not recorded"));
         }
         Ok(())
     }

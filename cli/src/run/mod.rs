@@ -84,7 +84,7 @@ fn not_started(
 ) -> Exit {
     let program = args.program();
     // A message that cannot be printed does not change the exit code.
-    let _told = writeln!(
+    let _written = writeln!(
         screen.stderr,
         "localtel: could not run {program:?}: {}",
         refusal.reason(&program)

@@ -18,7 +18,7 @@ use nix::sys::signal::{SigSet, SigmaskHow, Signal, raise};
 use nix::unistd::{Pid, getpgid, getpgrp, getpid, getsid};
 use rustix::process::{WaitId, WaitIdOptions, WaitOptions, WaitStatus, wait, waitid};
 
-use super::signals::{GroupRelation, Heard, Listener, ProcessPair, is_passed_on, send};
+use super::signals::{GroupRelation, Listener, ProcessPair, ReceivedSignal, is_passed_on, send};
 use crate::files;
 
 /// The end of a command.
@@ -130,10 +130,10 @@ impl Running {
     /// Returns an error if the system does not report how it ended.
     pub(super) fn wait(&self) -> Result<ProcessEnd, Errno> {
         loop {
-            for heard in self.listener.wait()? {
-                self.pass_on(heard);
+            for signal in self.listener.wait()? {
+                self.pass_on(signal);
             }
-            match self.look()? {
+            match self.poll()? {
                 CommandState::Runs => {}
                 CommandState::Stopped(signal) => stop_by(signal),
                 CommandState::Ended(end) => return Ok(end),
@@ -141,17 +141,17 @@ impl Running {
         }
     }
 
-    fn pass_on(&self, heard: Heard) {
+    fn pass_on(&self, signal: ReceivedSignal) {
         // A shell continues its whole job, so the command already got SIGCONT.
-        if heard.number == Signal::SIGCONT as i32 && self.was_continued() {
+        if signal.number == Signal::SIGCONT as i32 && self.was_continued() {
             return;
         }
         let ends = ProcessPair {
             own: getpid(),
             command: self.pid,
         };
-        if is_passed_on(heard, ends, self.standing()) {
-            send(heard.number, self.pid);
+        if is_passed_on(signal, ends, self.standing()) {
+            send(signal.number, self.pid);
         }
     }
 
@@ -176,7 +176,7 @@ impl Running {
 
     /// Checks all children that changed: the command, and the orphans that process 1 of a container
     /// adopts.
-    fn look(&self) -> Result<CommandState, Errno> {
+    fn poll(&self) -> Result<CommandState, Errno> {
         let changed = WaitOptions::NOHANG | WaitOptions::UNTRACED | WaitOptions::CONTINUED;
         let mut state = CommandState::Runs;
         loop {

@@ -9,7 +9,7 @@ use nix::unistd::Pid;
 
 /// A signal that this process received.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Heard {
+pub(super) struct ReceivedSignal {
     /// The number of the signal, which may be a real-time signal.
     pub(super) number: i32,
     /// The sender.
@@ -55,12 +55,16 @@ pub(super) struct ProcessPair {
 
 /// Returns `true` if the command must get a signal that this process received: one that was sent to
 /// this process alone, and is not about this process itself.
-pub(super) fn is_passed_on(heard: Heard, ends: ProcessPair, standing: GroupRelation) -> bool {
-    let is = |signal: Signal| heard.number == signal as i32;
+pub(super) fn is_passed_on(
+    received: ReceivedSignal,
+    ends: ProcessPair,
+    standing: GroupRelation,
+) -> bool {
+    let is = |signal: Signal| received.number == signal as i32;
     if is(Signal::SIGCHLD) {
         return false;
     }
-    match heard.sender {
+    match received.sender {
         #[cfg(not(any(target_os = "linux", target_os = "android")))]
         Sender::Unknown => true,
         // A process may signal itself, as the kernel does for a broken pipe. A command that signals
@@ -140,14 +144,14 @@ impl Listener {
     /// # Errors
     ///
     /// Returns an error if the system refuses.
-    pub(super) fn wait(&self) -> Result<Vec<Heard>, Errno> {
+    pub(super) fn wait(&self) -> Result<Vec<ReceivedSignal>, Errno> {
         use rustix::event::{PollFd, PollFlags, poll};
-        let mut all_heard = Vec::new();
-        while all_heard.len() < HEARD_AT_ONCE_MAX {
+        let mut received = Vec::new();
+        while received.len() < RECEIVED_AT_ONCE_MAX {
             match self.0.read_signal() {
                 Ok(Some(info)) => {
                     let process = i32::try_from(info.ssi_pid).map_err(|_| Errno::EINVAL)?;
-                    all_heard.push(Heard {
+                    received.push(ReceivedSignal {
                         number: i32::try_from(info.ssi_signo).map_err(|_| Errno::EINVAL)?,
                         sender: if info.ssi_code > 0 {
                             Sender::Kernel
@@ -156,7 +160,7 @@ impl Listener {
                         },
                     });
                 }
-                Ok(None) if all_heard.is_empty() => {
+                Ok(None) if received.is_empty() => {
                     let mut polled = [PollFd::new(&self.0, PollFlags::IN)];
                     match poll(&mut polled, None) {
                         Ok(_) | Err(rustix::io::Errno::INTR) => {}
@@ -168,19 +172,19 @@ impl Listener {
                 Err(errno) => return Err(errno),
             }
         }
-        Ok(all_heard)
+        Ok(received)
     }
 }
 
 /// Number of signals that are taken at once, so that a flood of them does not delay the children.
 #[cfg(any(target_os = "linux", target_os = "android"))]
-const HEARD_AT_ONCE_MAX: usize = 64;
+const RECEIVED_AT_ONCE_MAX: usize = 64;
 
 /// Receives the blocked signals in one thread and changes of children in another.
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 #[derive(Debug)]
 pub(super) struct ThreadListener {
-    news: std::sync::mpsc::Receiver<Option<Heard>>,
+    receiver: std::sync::mpsc::Receiver<Option<ReceivedSignal>>,
     has_children: std::sync::mpsc::SyncSender<()>,
 }
 
@@ -197,7 +201,7 @@ impl ThreadListener {
     pub(super) fn new(set: &SigSet) -> Result<Self, Errno> {
         use rustix::process::{WaitId, WaitIdOptions, waitid};
         // Without a buffer, so that a child is reported again only after the last report was taken.
-        let (of_signals, news) = std::sync::mpsc::sync_channel(0);
+        let (of_signals, receiver) = std::sync::mpsc::sync_channel(0);
         let (has_children, is_ready) = std::sync::mpsc::sync_channel(1);
         let of_children = of_signals.clone();
         let set = *set;
@@ -209,11 +213,11 @@ impl ThreadListener {
             "localtel-signals",
             Box::new(move || {
                 while let Ok(signal) = set.wait() {
-                    let heard = Heard {
+                    let received = ReceivedSignal {
                         number: signal as i32,
                         sender: Sender::Unknown,
                     };
-                    if of_signals.send(Some(heard)).is_err() {
+                    if of_signals.send(Some(received)).is_err() {
                         return;
                     }
                 }
@@ -236,7 +240,10 @@ impl ThreadListener {
                 let _taken = of_children.send(None);
             }),
         )?;
-        Ok(Self { news, has_children })
+        Ok(Self {
+            receiver,
+            has_children,
+        })
     }
 
     /// Starts to report changes of children, now that there is one.
@@ -250,9 +257,9 @@ impl ThreadListener {
     /// # Errors
     ///
     /// Returns an error if both threads have ended.
-    pub(super) fn wait(&self) -> Result<Vec<Heard>, Errno> {
-        let news = self.news.recv().map_err(|_| Errno::ECHILD)?;
-        Ok(news.into_iter().collect())
+    pub(super) fn wait(&self) -> Result<Vec<ReceivedSignal>, Errno> {
+        let receiver = self.receiver.recv().map_err(|_| Errno::ECHILD)?;
+        Ok(receiver.into_iter().collect())
     }
 }
 
@@ -267,7 +274,7 @@ mod tests {
 
     fn is_passed_on_from(sender: Sender, signal: Signal, standing: GroupRelation) -> bool {
         let number = signal as i32;
-        is_passed_on(Heard { number, sender }, ENDS, standing)
+        is_passed_on(ReceivedSignal { number, sender }, ENDS, standing)
     }
 
     #[test]

@@ -78,20 +78,20 @@ pub(crate) fn run(args: &ShowArgs, directory: &Path, screen: &mut Screen<'_>) ->
     let ShownLines {
         matched, unread, ..
     } = show.shown;
-    unread.tell(screen.stderr);
+    unread.print(screen.stderr);
     let is_nothing = matched == 0 && !is_reader_gone;
     if is_nothing && !unread.is_denied() {
-        tell_absent(args, directory, &line_filter.filter, screen.stderr);
+        print_absent_names(args, directory, &line_filter.filter, screen.stderr);
     }
     if let (None, false, LineLimit::Last(count)) = (args.lines, args.follow, lines)
         && (is_cut || matched >= count)
     {
-        screen.say(format_args!(
+        screen.print_message(format_args!(
             "only the last {count} records are shown; `-n all` shows all"
         ));
     }
     if is_nothing && screen.sink == OutputKind::Terminal {
-        screen.say(format_args!("nothing matched"));
+        screen.print_message(format_args!("nothing matched"));
     }
     // Damage does not change the exit, but missing permission to read does.
     Ok(if unread.is_denied() {
@@ -104,14 +104,14 @@ pub(crate) fn run(args: &ShowArgs, directory: &Path, screen: &mut Screen<'_>) ->
 }
 
 /// Prints suggestions for names that no record has, if nothing matched.
-fn tell_absent(args: &ShowArgs, directory: &Path, filter: &Filter, stderr: &mut dyn Write) {
+fn print_absent_names(args: &ShowArgs, directory: &Path, filter: &Filter, stderr: &mut dyn Write) {
     let mut absent = AbsentNames::new(args.names());
     for key in OWN_KEYS {
         absent.compare(NameKind::Property, key);
     }
-    let looked = open(directory, filter).and_then(|reader| absent.look(reader));
+    let outcome = open(directory, filter).and_then(|reader| absent.read_all(reader));
     // An error here only costs the suggestions.
-    if looked.is_err() {
+    if outcome.is_err() {
         return;
     }
     let records = match filter.earliest() {
@@ -123,7 +123,7 @@ fn tell_absent(args: &ShowArgs, directory: &Path, filter: &Filter, stderr: &mut 
         NameKind::Target => format!("--target {}", ShellWord(name)),
         NameKind::Property => ShellWord(name).to_string(),
     };
-    absent.tell(records, suggest, stderr);
+    absent.print(records, suggest, stderr);
 }
 
 /// The parts that following needs besides the data and the output.
@@ -304,12 +304,12 @@ impl Show<'_> {
             }
             out.flush()?;
             // Following has no end, so unreadable data is reported at once.
-            self.shown.unread.tell(beside.stderr);
-            self.shown.unread.forget();
+            self.shown.unread.print(beside.stderr);
+            self.shown.unread.clear();
             // Only once: later records may have any name.
             if std::mem::take(&mut is_all_read) && self.shown.matched == 0 {
                 let filter = &self.shown.line_filter.filter;
-                tell_absent(self.args, self.directory, filter, beside.stderr);
+                print_absent_names(self.args, self.directory, filter, beside.stderr);
             }
             if (beside.is_reader_gone)() {
                 return Err(OutputStop::ReaderGone);

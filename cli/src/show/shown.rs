@@ -51,7 +51,7 @@ impl Fold for ShownLines<'_> {
                 drop(view.write(&mut self.bytes, line.bytes(), raw));
             }
             FilterVerdict::Fails => {}
-            FilterVerdict::OtherType { key } => self.unread.pass_over(key),
+            FilterVerdict::OtherType { key } => self.unread.add_not_a_number(key),
         }
     }
 
@@ -138,11 +138,11 @@ mod tests {
     /// The output, its number of records, and the messages about the rest.
     type Shown = (String, u64, String);
 
-    fn told(shown: &[u8], matched: u64, unread: &UnreadCounts) -> Shown {
-        let mut said = Vec::new();
-        unread.tell(&mut said);
+    fn as_shown(shown: &[u8], matched: u64, unread: &UnreadCounts) -> Shown {
+        let mut messages = Vec::new();
+        unread.print(&mut messages);
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        (text(shown), matched, text(&said))
+        (text(shown), matched, text(&messages))
     }
 
     /// Parses every line and writes it again, one after the other, and then reads the result.
@@ -152,8 +152,8 @@ mod tests {
             match item {
                 Item::Line(line) => match line.record() {
                     Ok(record) => {
-                        let anew = serde_json::to_vec(&record).unwrap();
-                        shown.line(line, &RawRecord::at(&anew).unwrap());
+                        let rewritten = serde_json::to_vec(&record).unwrap();
+                        shown.line(line, &RawRecord::at(&rewritten).unwrap());
                     }
                     Err(damage) => shown.damage(damage),
                 },
@@ -161,7 +161,7 @@ mod tests {
                 Item::Notice(notice) => shown.notice(notice),
             }
         }
-        told(&shown.bytes, shown.matched, &shown.unread)
+        as_shown(&shown.bytes, shown.matched, &shown.unread)
     }
 
     fn quickly(mut reader: Reader, line_filter: &LineFilter) -> Shown {
@@ -169,7 +169,7 @@ mod tests {
         let empty = || ShownLines::new(line_filter);
         let folded = reader.fold(&mut whole, empty, |_| Ok::<(), localtel::Error>(()));
         folded.unwrap();
-        told(&whole.bytes, whole.matched, &whole.unread)
+        as_shown(&whole.bytes, whole.matched, &whole.unread)
     }
 
     fn line(seq: usize) -> String {
@@ -225,7 +225,7 @@ mod tests {
         /// Reading with raw records and threads gives the same output as the slow reader, whatever
         /// happened to the files.
         #[test]
-        fn quick_and_slow_reading_tell_the_same_of_any_damage(
+        fn both_ways_of_reading_report_the_same_damage(
             counts in proptest::collection::vec(0..60_usize, 1..4),
             blows in proptest::collection::vec((0..30_000_usize, 0..6_u8, 0..200_usize), 0..12),
             which in 0..17_usize,
@@ -278,10 +278,10 @@ mod tests {
             view: View::new(Format::Json, Zone::UTC, OutputKind::Pipe, Colour::Off),
             filter: Filter::new().term("size>1".parse().unwrap()),
         };
-        let (_, matched, said) = quickly(Reader::open(home.path()).unwrap(), &line_filter);
+        let (_, matched, messages) = quickly(Reader::open(home.path()).unwrap(), &line_filter);
         assert_eq!(matched, 12_000);
         assert_eq!(
-            said,
+            messages,
             "skipped 8000 records in which `size` is not a number\n"
         );
     }
@@ -296,8 +296,8 @@ mod tests {
             view: View::new(Format::Json, Zone::UTC, OutputKind::Pipe, Colour::Off),
             filter: Filter::new(),
         };
-        let (shown, matched, said) = quickly(Reader::open(home.path()).unwrap(), &line_filter);
-        assert_eq!((matched, said.as_str()), (20_000, ""));
+        let (shown, matched, messages) = quickly(Reader::open(home.path()).unwrap(), &line_filter);
+        assert_eq!((matched, messages.as_str()), (20_000, ""));
         assert!(shown == text);
     }
 }

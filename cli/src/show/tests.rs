@@ -100,7 +100,7 @@ fn run_on(
             colour: Colour::Off,
             now: OffsetDateTime::from_unix_timestamp(1_795_248_000).unwrap(),
             stdin: &mut io::empty(),
-            can_ask: false,
+            is_interactive: false,
             is_reader_gone: &|| false,
             variable: &no_pager,
         },
@@ -259,7 +259,7 @@ fn values_of_another_type_are_counted_however_records_are_shown() {
 fn only_records_skipped_for_a_type_count_as_passed_over() {
     let text = with_seconds(&["1", "\"slow\"", "\"slow\""]);
     let home = home(&[text + &many(3..5)]);
-    for (words, said) in [
+    for (words, expected) in [
         (
             &["seconds>0", "n=1"][..],
             "skipped 1 record in which `seconds` is not a number\n",
@@ -273,7 +273,7 @@ fn only_records_skipped_for_a_type_count_as_passed_over() {
         (&["seconds>0", "-g", "nowhere"], ""),
         (&["seconds>0", "-n0"], ""),
     ] {
-        assert_eq!(show(words, &home).2, said, "{words:?}");
+        assert_eq!(show(words, &home).2, expected, "{words:?}");
     }
 }
 
@@ -282,12 +282,12 @@ fn a_follower_reports_skipped_values_once() {
     let mut stderr = Vec::new();
     let mut unread = UnreadCounts::default();
     for _ in 0..3 {
-        unread.pass_over("seconds");
-        unread.tell(&mut stderr);
-        unread.forget();
+        unread.add_not_a_number("seconds");
+        unread.print(&mut stderr);
+        unread.clear();
     }
-    unread.pass_over("size\x1b");
-    unread.tell(&mut stderr);
+    unread.add_not_a_number("size\x1b");
+    unread.print(&mut stderr);
     assert_eq!(
         String::from_utf8(stderr).unwrap(),
         "skipped 1 record in which `seconds` is not a number\n\
@@ -445,7 +445,7 @@ fn a_follower_reports_a_missing_event() {
         colour: Colour::Off,
         now: OffsetDateTime::from_unix_timestamp(1_795_248_000).unwrap(),
         stdin: &mut io::empty(),
-        can_ask: false,
+        is_interactive: false,
         is_reader_gone: &|| true,
         variable: &|_| None,
     };
@@ -513,7 +513,7 @@ fn with_pager(pager: &str, home: &TempDir) -> (Exit, String) {
             colour: Colour::Off,
             now: OffsetDateTime::UNIX_EPOCH,
             stdin: &mut io::empty(),
-            can_ask: false,
+            is_interactive: false,
             is_reader_gone: &|| false,
             variable: &variable,
         },

@@ -53,7 +53,7 @@ impl UnreadCounts {
     }
 
     /// Counts a record that was skipped because the value of that key is not a number.
-    pub(super) fn pass_over(&mut self, key: &str) {
+    pub(super) fn add_not_a_number(&mut self, key: &str) {
         match self.not_numbers.get_mut(key) {
             Some(count) => *count += 1,
             None => drop(self.not_numbers.insert(key.to_owned(), 1)),
@@ -82,15 +82,15 @@ impl UnreadCounts {
     }
 
     /// Prints the counts and examples on stderr. A closed stderr is not an error.
-    pub(super) fn tell(&self, stderr: &mut dyn Write) {
+    pub(super) fn print(&self, stderr: &mut dyn Write) {
         drop(self.write(stderr));
     }
 
     /// Clears everything, except the keys that were reported as not numbers: each is reported once.
-    pub(super) fn forget(&mut self) {
-        let told = std::mem::take(self);
-        self.keys_reported = told.keys_reported;
-        self.keys_reported.extend(told.not_numbers.into_keys());
+    pub(super) fn clear(&mut self) {
+        let reported = std::mem::take(self);
+        self.keys_reported = reported.keys_reported;
+        self.keys_reported.extend(reported.not_numbers.into_keys());
     }
 
     fn write(&self, stderr: &mut dyn Write) -> std::io::Result<()> {

@@ -34,7 +34,7 @@ fn names_in(path: &Path) -> usize {
     std::fs::read_dir(path).unwrap().count()
 }
 
-fn complaint(output: &Output) -> String {
+fn change_failed(output: &Output) -> String {
     assert!(!output.status.success(), "{output:?}");
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
@@ -45,7 +45,7 @@ fn root_creates_nothing_in_the_home_of_another_user() {
         return;
     };
     let path = home.path().to_str().unwrap();
-    let message = complaint(&enable_in(path, &[]));
+    let message = change_failed(&enable_in(path, &[]));
     let expected = format!("{path} belongs to another user (uid {STRANGER})");
     assert!(message.contains(&expected), "{message}");
     assert_eq!(names_in(home.path()), 0);
@@ -53,7 +53,7 @@ fn root_creates_nothing_in_the_home_of_another_user() {
     std::fs::create_dir(home.path().join(".local")).unwrap();
     let local = home.path().join(".local");
     chown(&local, Some(STRANGER), Some(STRANGER)).unwrap();
-    let message = complaint(&enable_in(path, &[]));
+    let message = change_failed(&enable_in(path, &[]));
     let expected = format!("{path}/.local belongs to another user");
     assert!(message.contains(&expected), "{message}");
     assert_eq!(names_in(&local), 0);
@@ -68,7 +68,7 @@ fn a_user_creates_nothing_in_the_home_of_another_user() {
     std::fs::set_permissions(home.path(), std::fs::Permissions::from_mode(0o777)).unwrap();
     let path = home.path().to_str().unwrap();
     let before = ["setpriv", "--reuid=4322", "--regid=4322", "--clear-groups"];
-    let message = complaint(&enable_in(path, &before));
+    let message = change_failed(&enable_in(path, &before));
     if message.contains("setpriv") {
         println!("skipped: {message}");
         return;
@@ -130,7 +130,7 @@ fn an_invalid_home_is_reported_and_nothing_is_created() {
         (file.to_str().unwrap(), "there is no directory"),
     ];
     for (home, expected) in cases {
-        let message = complaint(&enable_in(home, &[]));
+        let message = change_failed(&enable_in(home, &[]));
         assert!(message.contains("HOME"), "{home}: {message}");
         assert!(message.contains(expected), "{home}: {message}");
     }
@@ -144,7 +144,7 @@ fn a_state_directory_that_is_a_broken_link_is_reported() {
     std::fs::create_dir(home.path().join(".local")).unwrap();
     let state = home.path().join(".local/state");
     std::os::unix::fs::symlink("/nonexistent/state", &state).unwrap();
-    let message = complaint(&enable_in(home.path().to_str().unwrap(), &[]));
+    let message = change_failed(&enable_in(home.path().to_str().unwrap(), &[]));
     let expected = format!("{} is a symbolic link", state.display());
     assert!(message.contains(&expected), "{message}");
 }
