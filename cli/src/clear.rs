@@ -109,7 +109,7 @@ fn describe(plan: &ClearPlan) -> Vec<String> {
         .take(KEPT_SHOWN_MAX)
         .map(|(segment, reason)| {
             let own = std::slice::from_ref(segment);
-            format!("will keep {}; {}", summary(own), why(*reason))
+            format!("will keep {}; {}", summary(own), reason_of(*reason))
         });
     let more = plan.to_keep.len().saturating_sub(KEPT_SHOWN_MAX);
     let more = (more > 0).then(|| format!("will keep {} more", count(more as u64, "segment")));
@@ -117,7 +117,7 @@ fn describe(plan: &ClearPlan) -> Vec<String> {
 }
 
 /// Returns the reason why a segment is kept.
-fn why(reason: KeepReason) -> String {
+fn reason_of(reason: KeepReason) -> String {
     match reason {
         KeepReason::Newer(last) => format!("its last record is of {last}"),
         KeepReason::Behind(older) => format!("the older segment {older} is kept"),

@@ -28,7 +28,7 @@ pub(crate) fn run(
     let mut found = location.findings();
     if let (false, Some(near)) = (found.directory_exists, near(location, environment)) {
         let next = format!("did you mean `{}`?", near.command("doctor"));
-        let name = Finding::new(FindingKind::Name, nothing_at(location), next);
+        let name = Finding::new(FindingKind::Name, nothing_found(location), next);
         found.findings.insert(0, name);
     }
     if args.json {
@@ -46,7 +46,7 @@ pub(crate) fn run(
 fn print(location: &Location, found: &Findings, out: &mut dyn Write) -> io::Result<()> {
     match (found.findings.is_empty(), found.directory_exists) {
         (true, true) => writeln!(out, "no problems found")?,
-        (true, false) => writeln!(out, "{}", Sanitized(&nothing_at(location)))?,
+        (true, false) => writeln!(out, "{}", Sanitized(&nothing_found(location)))?,
         (false, _) => {}
     }
     for Finding { what, next, .. } in &found.findings {
@@ -69,7 +69,7 @@ fn print(location: &Location, found: &Findings, out: &mut dyn Write) -> io::Resu
     )
 }
 
-fn nothing_at(location: &Location) -> String {
+fn nothing_found(location: &Location) -> String {
     let application = location.name().map(|name| format!(" for {name}"));
     format!(
         "no choice and no records{} in {}: the directory does not exist",

@@ -185,7 +185,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn colour_needs_a_terminal_and_no_objection() {
+    fn colour_needs_a_terminal_and_can_be_disabled() {
         let set = |name: &'static str, value: &'static str| {
             move |wanted: &str| (wanted == name).then(|| OsString::from(value))
         };

@@ -110,7 +110,7 @@ fn print_recording(status: &Status, out: &mut dyn Write) -> io::Result<()> {
         let because = Sanitized(&own.because);
         writeln!(out, "record and run: {}, because {because}", own.recording)?;
     }
-    let when = status.choice().map(when).unwrap_or_default();
+    let when = status.choice().map(made_by).unwrap_or_default();
     writeln!(out, "decided by: {}{}", status.decided_by, Sanitized(&when))?;
     for overruled in &status.overruled {
         writeln!(out, "overruled: {} ({})", overruled.by, overruled.wanted)?;
@@ -124,7 +124,7 @@ fn print_recording(status: &Status, out: &mut dyn Write) -> io::Result<()> {
 }
 
 /// Describes when and by which command a choice was made.
-fn when(choice: &StoredChoice) -> String {
+fn made_by(choice: &StoredChoice) -> String {
     let parts = [choice.by.as_deref(), choice.decided.as_deref()];
     let parts: Vec<&str> = parts.into_iter().flatten().collect();
     if parts.is_empty() {

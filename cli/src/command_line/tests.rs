@@ -1,5 +1,4 @@
-//! The names that are taken from command lines of applications with all features of clap, and that
-//! no other text is taken.
+//! The names in command lines of applications with all features of clap; no other text is read.
 
 use clap::{Arg, ArgAction, Command, arg, value_parser};
 use proptest::prelude::*;
@@ -38,14 +37,14 @@ fn application() -> Command {
         .subcommand(Command::new("login"))
 }
 
-fn understood(application: &Command, line: &str) -> CommandNames {
+fn names_of(application: &Command, line: &str) -> CommandNames {
     let words: Vec<OsString> = line.split(' ').map(OsString::from).collect();
-    understood_of(application, &words).unwrap()
+    names_in(application, &words).unwrap()
 }
 
 /// Returns the names for an application that was built by parsing, and checks them for one that was
 /// not.
-fn understood_of(application: &Command, words: &[OsString]) -> Result<CommandNames, clap::Error> {
+fn names_in(application: &Command, words: &[OsString]) -> Result<CommandNames, clap::Error> {
     let mut parser = application.clone();
     let matches = parser.try_get_matches_from_mut(words)?;
     let built = CommandNames::new(&parser, &matches, words);
@@ -72,7 +71,7 @@ fn a_path_names_all_nested_subcommands() {
         ("ticloud project list", "ticloud-project-list"),
         ("/opt/bin/other p ls", "ticloud-project-list"),
     ] {
-        assert_eq!(understood(&application(), line).path, path, "{line}");
+        assert_eq!(names_of(&application(), line).path, path, "{line}");
     }
 }
 
@@ -89,7 +88,7 @@ fn flags_are_those_that_were_given_at_any_level() {
         ("t --debug project -d list --limit 10", &["debug", "limit"]),
         ("t -P x project list a b -- --all", &["profile"]),
     ] {
-        assert_eq!(understood(&application(), line).flags, flags, "{line}");
+        assert_eq!(names_of(&application(), line).flags, flags, "{line}");
     }
 }
 
@@ -111,7 +110,7 @@ fn an_alias_is_the_one_of_the_last_subcommand() {
         ("t -P p p ls", None),
     ] {
         assert_eq!(
-            understood(&application(), line).alias.as_deref(),
+            names_of(&application(), line).alias.as_deref(),
             alias,
             "{line}"
         );
@@ -131,7 +130,7 @@ fn inferred_commands_have_their_defined_names() {
     ] {
         // Inference below the first level is a setting of each level.
         let application = application().mut_subcommands(|inner| inner.infer_subcommands(true));
-        let line = understood(&application, line);
+        let line = names_of(&application, line);
         assert_eq!((line.path.as_str(), line.alias.as_deref()), (path, alias));
     }
 }
@@ -154,10 +153,10 @@ fn subcommands_that_are_called_by_a_flag_have_no_alias() {
         "pacman --update -r",
     ] {
         let expected = named("pacman-sync", None, &["refresh"]);
-        assert_eq!(understood(&pacman, line), expected, "{line}");
+        assert_eq!(names_of(&pacman, line), expected, "{line}");
     }
     let expected = named("pacman-sync", Some("s"), &[]);
-    assert_eq!(understood(&pacman, "pacman s vim"), expected);
+    assert_eq!(names_of(&pacman, "pacman s vim"), expected);
 }
 
 #[test]
@@ -176,7 +175,7 @@ fn external_subcommands_are_not_named() {
         ("x tool secret", named("ticloud-tool", None, &[])),
         ("x t secret -d p ls", named("ticloud-tool", Some("t"), &[])),
     ] {
-        assert_eq!(understood(&application, line), expected, "{line}");
+        assert_eq!(names_of(&application, line), expected, "{line}");
     }
 }
 
@@ -186,8 +185,8 @@ fn a_multicall_application_is_named_by_its_subcommand() {
         .multicall(true)
         .subcommand(Command::new("list").alias("dir").arg(arg!(-l - -long)));
     let expected = named("busybox-list", Some("dir"), &["long"]);
-    assert_eq!(understood(&busybox, "/bin/dir -l"), expected);
-    assert_eq!(understood(&busybox, "list").alias, None);
+    assert_eq!(names_of(&busybox, "/bin/dir -l"), expected);
+    assert_eq!(names_of(&busybox, "list").alias, None);
 }
 
 #[test]
@@ -198,12 +197,12 @@ fn settings_of_clap_for_ambiguous_words_apply() {
         .arg(arg!([WORDS]...))
         .subcommand(list.clone());
     let expected = named("x-list", Some("ls"), &[]);
-    assert_eq!(understood(&application, "x a b ls list"), expected);
+    assert_eq!(names_of(&application, "x a b ls list"), expected);
     let application = Command::new("x")
         .args_conflicts_with_subcommands(true)
         .arg(arg!([WORDS]...))
         .subcommand(list);
-    assert_eq!(understood(&application, "x a ls"), named("x", None, &[]));
+    assert_eq!(names_of(&application, "x a ls"), named("x", None, &[]));
 }
 
 #[test]
@@ -231,14 +230,8 @@ fn references_between_arguments_are_supported() {
                 .subcommand(list),
         );
     let expected = named("x-project-list", Some("ls"), &["json"]);
-    assert_eq!(
-        understood(&application, "x --json project ls rest"),
-        expected
-    );
-    assert_eq!(
-        understood(&application, "x project --json ls rest"),
-        expected
-    );
+    assert_eq!(names_of(&application, "x --json project ls rest"), expected);
+    assert_eq!(names_of(&application, "x project --json ls rest"), expected);
 }
 
 #[test]
@@ -256,7 +249,7 @@ fn values_are_parsed_once() {
         .arg(Arg::new("out").long("out").value_parser(parse))
         .subcommand(list);
     let expected = named("x-list", Some("ls"), &["out"]);
-    assert_eq!(understood(&application, "x --out a ls b"), expected);
+    assert_eq!(names_of(&application, "x --out a ls b"), expected);
     assert_eq!(PARSED.load(Ordering::Relaxed), 2);
 }
 
@@ -299,7 +292,7 @@ fn values_that_are_not_utf_8_are_supported() {
     let mut words: Vec<OsString> = ["x", "--out"].map(OsString::from).to_vec();
     words.extend([OsString::from_vec(vec![0xff]), "ls".into(), odd]);
     let expected = named("x-list", Some("ls"), &["out"]);
-    assert_eq!(understood_of(&application, &words).unwrap(), expected);
+    assert_eq!(names_in(&application, &words).unwrap(), expected);
 }
 
 #[test]
@@ -358,7 +351,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(256))]
 
     #[test]
-    fn no_value_changes_what_is_taken(
+    fn no_value_changes_the_recorded_names(
         values in proptest::array::uniform4(value()),
         alias in proptest::sample::select(vec![None, Some("ls"), Some("l")]),
     ) {
@@ -377,11 +370,11 @@ proptest! {
             alias.filter(|_| !is_value),
             &["all", "debug", "name", "output", "profile", "q", "region"],
         );
-        prop_assert_eq!(understood_of(&application(), &words).unwrap(), expected);
+        prop_assert_eq!(names_in(&application(), &words).unwrap(), expected);
     }
 
     #[test]
-    fn whatever_is_typed_nothing_but_defined_names_is_taken(
+    fn only_defined_names_are_recorded_of_any_line(
         words in proptest::collection::vec(value(), 0..8),
         infers in any::<bool>(),
         has_external in any::<bool>(),
@@ -393,7 +386,7 @@ proptest! {
             .chain(words)
             .map(OsString::from)
             .collect();
-        let Ok(line) = understood_of(&application, &words) else { return Ok(()) };
+        let Ok(line) = names_in(&application, &words) else { return Ok(()) };
         // After `--` an external subcommand may have the name of a defined one, such as clap's own
         // `help`.
         let paths = ["ticloud", "ticloud-help", "ticloud-login", "ticloud-project", "ticloud-project-list", "ticloud-project-delete"];

@@ -58,7 +58,7 @@ pub(super) struct ValuesReport<'a> {
     kinds: Vec<ValueType>,
     /// The latest value as text, cut to 60 characters.
     pub(super) example: &'a Example,
-    /// The treatment of the value under the current policy.
+    /// The action on the value under the current policy.
     pub(super) verdict: &'static str,
 }
 

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use toml_edit::{DocumentMut, InlineTable, Item, Table, TableLike, Value};
 
-use super::{RuleKind, taking};
+use super::{RuleKind, removal};
 use crate::absent_names::NameKind;
 use crate::failure::Failure;
 use localtel::admin::{Location, check_rule_name, is_name_of_secret, parse_policy};
@@ -171,7 +171,7 @@ impl Change {
         let own_name = table.map(|table| own_spelling(&document, table, name));
         let name = own_name.as_deref().unwrap_or(name);
         if let Wanted::Nothing = self.wanted {
-            taking::take(&mut document, table, name).ok_or_else(|| self.no_such_rule())?;
+            removal::remove_key(&mut document, table, name).ok_or_else(|| self.no_such_rule())?;
             return Ok(format!("{lead}{document}"));
         }
         let root = document.as_table_mut();

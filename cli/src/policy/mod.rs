@@ -3,7 +3,7 @@
 //! file that is invalid.
 
 mod change;
-mod taking;
+mod removal;
 #[cfg(test)]
 mod tests;
 

@@ -60,7 +60,7 @@ impl<'i> Objects<'i> {
     ///
     /// Returns an error if the stream cannot be read, or is not text.
     pub(super) fn next_item(&mut self) -> io::Result<Option<StreamItem>> {
-        self.pass_damaged_lines()?;
+        self.skip_damaged_lines()?;
         loop {
             let Some(byte) = self.input.peek()? else {
                 return Ok(None);
@@ -77,9 +77,9 @@ impl<'i> Objects<'i> {
                     let hint = "the input is UTF-16, and only UTF-8 is read: `iconv -f UTF-16 -t UTF-8` converts it";
                     return Err(io::Error::other(hint));
                 }
-                b'\xef' if self.pass_byte_order_mark()? => {}
+                b'\xef' if self.skip_byte_order_mark()? => {}
                 _ => {
-                    let reason = self.input.pass_line()?.to_owned();
+                    let reason = self.input.skip_line()?.to_owned();
                     return Ok(Some(StreamItem::Damage { at, reason }));
                 }
             }
@@ -87,14 +87,14 @@ impl<'i> Objects<'i> {
     }
 
     /// Skips the byte order mark with which some programs begin a file in UTF-8.
-    fn pass_byte_order_mark(&mut self) -> io::Result<bool> {
+    fn skip_byte_order_mark(&mut self) -> io::Result<bool> {
         for byte in *b"\xef\xbb\xbf" {
             if self.input.peek()? != Some(byte) {
                 return Ok(false);
             }
             self.input.next()?;
         }
-        self.input.forget_column();
+        self.input.reset_column();
         Ok(true)
     }
 
@@ -135,14 +135,14 @@ impl<'i> Objects<'i> {
             let is_long = held.trim_ascii_end().contains(&b'\n');
             self.damaged = is_long.then_some(at.indent);
             if !held.ends_with(b"\n") {
-                self.input.pass_line()?;
+                self.input.skip_line()?;
             }
         }
         Ok(())
     }
 
     /// Skips lines of a damaged object: lines with more indentation, and lines that close it.
-    fn pass_damaged_lines(&mut self) -> io::Result<()> {
+    fn skip_damaged_lines(&mut self) -> io::Result<()> {
         let Some(indent) = self.damaged.take() else {
             return Ok(());
         };
@@ -156,7 +156,7 @@ impl<'i> Objects<'i> {
                 Some(_) if is_deeper => {}
                 Some(_) | None => return Ok(()),
             }
-            self.input.pass_line()?;
+            self.input.skip_line()?;
         }
     }
 }
@@ -238,7 +238,7 @@ impl<'i> Input<'i> {
     }
 
     /// Skips the rest of a line, and returns why it is not an object.
-    fn pass_line(&mut self) -> io::Result<&'static str> {
+    fn skip_line(&mut self) -> io::Result<&'static str> {
         let (mut has_nul, mut bytes) = (false, 0_u64);
         while let Some(byte) = self.next()? {
             if byte == b'\n' {
@@ -263,7 +263,7 @@ impl<'i> Input<'i> {
     }
 
     /// Resets the column, as if the line began here.
-    fn forget_column(&mut self) {
+    fn reset_column(&mut self) {
         self.place = InputPosition::start_of(self.place.line);
     }
 }
@@ -520,7 +520,7 @@ mod tests {
     }
 
     #[test]
-    fn an_object_beyond_the_bounds_is_passed_over() {
+    fn an_object_beyond_the_limits_is_skipped() {
         let max = usize::try_from(OBJECT_BYTES_MAX).unwrap();
         let of_bytes = |bytes: usize| format!("{{\"a\":\"{}\"}}", "x".repeat(bytes - 8));
         let stream = format!("{}\n{{\"b\":2}}\n{}", of_bytes(max + 1), of_bytes(max));

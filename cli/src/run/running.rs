@@ -110,7 +110,7 @@ impl Running {
     ///
     /// # Errors
     ///
-    /// Returns an error if command not found or if the system refuses to run it.
+    /// Returns an error if there is no such command or if the system refuses to run it.
     pub(super) fn start(
         words: &[OsString],
         variables: Vec<(OsString, OsString)>,
@@ -150,12 +150,12 @@ impl Running {
             own: getpid(),
             command: self.pid,
         };
-        if is_passed_on(signal, ends, self.standing()) {
+        if is_passed_on(signal, ends, self.group_relation()) {
             send(signal.number, self.pid);
         }
     }
 
-    fn standing(&self) -> GroupRelation {
+    fn group_relation(&self) -> GroupRelation {
         if getpgid(Some(self.pid)).is_ok_and(|group| group != getpgrp()) {
             GroupRelation::TwoGroups
         } else if getsid(None).is_ok_and(|leader| leader == getpid()) {

@@ -58,7 +58,7 @@ pub(super) struct ProcessPair {
 pub(super) fn is_passed_on(
     received: ReceivedSignal,
     ends: ProcessPair,
-    standing: GroupRelation,
+    relation: GroupRelation,
 ) -> bool {
     let is = |signal: Signal| received.number == signal as i32;
     if is(Signal::SIGCHLD) {
@@ -74,7 +74,7 @@ pub(super) fn is_passed_on(
         }
         // The kernel counts the CPU time of this process, not of the command.
         Sender::Kernel if is(Signal::SIGXCPU) => false,
-        Sender::Kernel => match standing {
+        Sender::Kernel => match relation {
             GroupRelation::TwoGroups => true,
             GroupRelation::OneGroup => !OF_TERMINAL.into_iter().chain(OF_HANGUP).any(is),
             // A lost terminal is reported to the session leader only.
@@ -138,7 +138,7 @@ impl Listener {
     #[expect(clippy::unused_self, reason = "other platforms need a thread for it")]
     pub(super) fn watch_children(&self) {}
 
-    /// Waits for signals, and returns all pending ones: a caller that stops this process must know
+    /// Waits for signals, and returns all pending ones: a caller that stops this process must find out
     /// whether it has been continued already. Children may have changed in any case.
     ///
     /// # Errors
@@ -272,9 +272,9 @@ mod tests {
         command: Pid::from_raw(11),
     };
 
-    fn is_passed_on_from(sender: Sender, signal: Signal, standing: GroupRelation) -> bool {
+    fn is_passed_on_from(sender: Sender, signal: Signal, relation: GroupRelation) -> bool {
         let number = signal as i32;
-        is_passed_on(ReceivedSignal { number, sender }, ENDS, standing)
+        is_passed_on(ReceivedSignal { number, sender }, ENDS, relation)
     }
 
     #[test]
@@ -303,13 +303,13 @@ mod tests {
     #[test]
     fn terminal_signals_are_passed_on_to_another_group_only() {
         for signal in OF_TERMINAL {
-            for (standing, expected) in [
+            for (relation, expected) in [
                 (GroupRelation::OneGroup, false),
                 (GroupRelation::OneGroupAndLeader, false),
                 (GroupRelation::TwoGroups, true),
             ] {
-                let is_passed_on = is_passed_on_from(Sender::Kernel, signal, standing);
-                assert_eq!(is_passed_on, expected, "{signal} {standing:?}");
+                let is_passed_on = is_passed_on_from(Sender::Kernel, signal, relation);
+                assert_eq!(is_passed_on, expected, "{signal} {relation:?}");
             }
         }
     }
@@ -317,13 +317,13 @@ mod tests {
     #[test]
     fn a_hangup_is_passed_on_by_the_session_leader_alone() {
         for signal in OF_HANGUP {
-            for (standing, expected) in [
+            for (relation, expected) in [
                 (GroupRelation::OneGroup, false),
                 (GroupRelation::OneGroupAndLeader, true),
                 (GroupRelation::TwoGroups, true),
             ] {
-                let is_passed_on = is_passed_on_from(Sender::Kernel, signal, standing);
-                assert_eq!(is_passed_on, expected, "{signal} {standing:?}");
+                let is_passed_on = is_passed_on_from(Sender::Kernel, signal, relation);
+                assert_eq!(is_passed_on, expected, "{signal} {relation:?}");
             }
         }
     }

@@ -59,12 +59,12 @@ pub(crate) fn run(args: &ShowArgs, directory: &Path, screen: &mut Screen<'_>) ->
             None => &mut *screen.stdout,
         };
         let mut out = BufWriter::with_capacity(BUFFER_BYTES, stdout);
-        let beside = Beside {
+        let context = FollowContext {
             stderr: screen.stderr,
             is_reader_gone: screen.is_reader_gone,
         };
         let result = show
-            .run((reader, start), &mut out, beside)
+            .run((reader, start), &mut out, context)
             .and_then(|()| Ok(out.flush()?));
         // Do not try again to write a buffer that could not be written.
         drop(out.into_parts());
@@ -127,7 +127,7 @@ fn print_absent_names(args: &ShowArgs, directory: &Path, filter: &Filter, stderr
 }
 
 /// The parts that following needs besides the data and the output.
-struct Beside<'a> {
+struct FollowContext<'a> {
     stderr: &'a mut dyn Write,
     is_reader_gone: &'a dyn Fn() -> bool,
 }
@@ -219,7 +219,7 @@ impl Show<'_> {
         &mut self,
         (mut reader, start): (Reader, StartPoint),
         out: &mut dyn Write,
-        mut beside: Beside<'_>,
+        mut context: FollowContext<'_>,
     ) -> std::result::Result<(), OutputStop> {
         self.shown.line_filter.view.write_header(out)?;
         if self.args.sort {
@@ -236,7 +236,7 @@ impl Show<'_> {
             StartPoint::End => return Ok(()),
         }
         if self.args.follow {
-            return self.follow(reader.follow(), out, is_all_read, &mut beside);
+            return self.follow(reader.follow(), out, is_all_read, &mut context);
         }
         let line_filter = self.shown.line_filter;
         let empty = || ShownLines::new(line_filter);
@@ -294,7 +294,7 @@ impl Show<'_> {
         mut follower: Follower,
         out: &mut dyn Write,
         mut is_all_read: bool,
-        beside: &mut Beside<'_>,
+        context: &mut FollowContext<'_>,
     ) -> std::result::Result<(), OutputStop> {
         loop {
             if let Some(item) = follower.poll()? {
@@ -304,14 +304,14 @@ impl Show<'_> {
             }
             out.flush()?;
             // Following has no end, so unreadable data is reported at once.
-            self.shown.unread.print(beside.stderr);
+            self.shown.unread.print(context.stderr);
             self.shown.unread.clear();
             // Only once: later records may have any name.
             if std::mem::take(&mut is_all_read) && self.shown.matched == 0 {
                 let filter = &self.shown.line_filter.filter;
-                print_absent_names(self.args, self.directory, filter, beside.stderr);
+                print_absent_names(self.args, self.directory, filter, context.stderr);
             }
-            if (beside.is_reader_gone)() {
+            if (context.is_reader_gone)() {
                 return Err(OutputStop::ReaderGone);
             }
             std::thread::sleep(Follower::PAUSE);

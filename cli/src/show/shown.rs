@@ -261,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn the_lines_of_this_test_are_taken_as_raw_records() {
+    fn the_lines_of_this_test_are_read_as_raw_records() {
         let line = line(1);
         let line = line.trim_end().as_bytes();
         assert!(Record::parse(line).is_ok());

@@ -208,7 +208,7 @@ fn damage_is_reported_with_its_position_and_escaped() {
 }
 
 #[test]
-fn a_line_that_only_looks_like_a_record_is_reported() {
+fn a_line_that_resembles_a_record_is_reported() {
     let bad = "{\"timestamp\":\"2026\",\"level\":7}\n";
     let home = home(&[many(0..1) + bad]);
     let (_, stdout, stderr) = show(&["--json"], &home);
@@ -256,7 +256,7 @@ fn values_of_another_type_are_counted_however_records_are_shown() {
 }
 
 #[test]
-fn only_records_skipped_for_a_type_count_as_passed_over() {
+fn only_records_of_another_type_count_as_skipped() {
     let text = with_seconds(&["1", "\"slow\"", "\"slow\""]);
     let home = home(&[text + &many(3..5)]);
     for (words, expected) in [

@@ -1,5 +1,5 @@
 //! The documents that run: the README, the pages in `docs`, and the cases in `tests/cmd`, which
-//! show what people type and what they see; the links between pages; and the picture of a terminal.
+//! show commands and their output; the links between pages; and the picture of a terminal.
 
 use std::fmt::Write as _;
 use std::fs::File;
@@ -39,7 +39,7 @@ fn the_readme_and_the_pages_show_what_happens() {
     }
 }
 
-/// `TRYCMD=overwrite` makes the picture anew, as it does the documents.
+/// `TRYCMD=overwrite` writes the picture, as it does the documents.
 #[test]
 fn the_picture_is_of_a_real_run() {
     let home = home_with_records();
@@ -147,7 +147,7 @@ fn at_terminal(home: &Path, words: &str) -> String {
         .spawn()
         .unwrap();
     let mut shown = Vec::new();
-    // The end of a terminal is an error to who reads it.
+    // Reading fails at the end of a terminal.
     drop(File::from(master).read_to_end(&mut shown));
     assert!(child.wait().unwrap().success());
     String::from_utf8(shown).unwrap().replace("\r\n", "\n")

@@ -75,12 +75,12 @@ fn start_writers(place: &TestPlace, count: usize, segment_bytes: u64) -> Vec<Chi
     (0..4).map(start).collect::<Result<_, _>>().unwrap()
 }
 
-/// Runs writers and two followers, and calls `meddle` repeatedly while they write.
+/// Runs writers and two followers, and calls `interfere` repeatedly while they write.
 fn follow_while(
     place: &TestPlace,
     count: usize,
     segment_bytes: u64,
-    meddle: impl Fn(usize),
+    interfere: impl Fn(usize),
 ) -> Vec<Seen> {
     // The directory must exist before it can be followed.
     drop(place.builder().try_open().unwrap());
@@ -96,7 +96,7 @@ fn follow_while(
             .iter_mut()
             .any(|writer| writer.try_wait().unwrap().is_none())
         {
-            meddle(round);
+            interfere(round);
             round += 1;
             std::thread::sleep(Duration::from_millis(10));
         }
@@ -135,7 +135,7 @@ fn followers_and_writers_survive_clears_and_deletions() {
     let count = scale("LOCALTEL_TEST_EVENTS", 10_000);
     let place = TestPlace::new();
     let cleared = std::sync::atomic::AtomicUsize::new(0);
-    let meddle = |round: usize| match round % 3 {
+    let interfere = |round: usize| match round % 3 {
         0 => {
             let output = localtel(&place.path(), &["clear", "--yes"])
                 .output()
@@ -155,7 +155,7 @@ fn followers_and_writers_survive_clears_and_deletions() {
         }
         _ => {}
     };
-    for seen in follow_while(&place, count, 32 << 10, meddle) {
+    for seen in follow_while(&place, count, 32 << 10, interfere) {
         // Segments may be removed before a follower reads them, so only bounds are known.
         assert!(seen.records > 0 && seen.records <= (16 * count) as u64 + 10_000);
     }

@@ -75,9 +75,9 @@ impl CommandHome {
 
 #[test]
 fn doctor_is_clean_and_read_only() {
-    let virgin = CommandHome::new();
-    assert_eq!(virgin.doctor().0, 0);
-    assert!(!virgin.telemetry().exists());
+    let new = CommandHome::new();
+    assert_eq!(new.doctor().0, 0);
+    assert!(!new.telemetry().exists());
     let (code, text, _) = CommandHome::recorded().doctor();
     assert_eq!((code, text.as_str()), (0, "no problems found\n"));
 }

@@ -4,36 +4,40 @@
 use toml_edit::{Decor, DocumentMut, Item, RawString, Table, TableLike};
 
 /// Removes a key from a table or from the top level; returns `None` if there is no such key.
-pub(super) fn take(document: &mut DocumentMut, table: Option<&str>, name: &str) -> Option<()> {
+pub(super) fn remove_key(
+    document: &mut DocumentMut,
+    table: Option<&str>,
+    name: &str,
+) -> Option<()> {
     let Some(table) = table else {
-        let comments = remove(document.as_table_mut(), name)?;
-        hand_down(document, name, &comments);
+        let comments = remove_comments(document.as_table_mut(), name)?;
+        move_down(document, name, &comments);
         document.as_table_mut().remove(name);
         return Some(());
     };
     let rules = document.get_mut(table)?.as_table_like_mut()?;
-    let comments = remove(rules, name)?;
+    let comments = remove_comments(rules, name)?;
     rules.remove(name);
     let is_empty = rules.is_empty();
-    hand_down(document, table, &comments);
-    if is_empty && comments.is_empty() && document.get(table).is_some_and(holds_no_comment) {
-        take(document, None, table)?;
+    move_down(document, table, &comments);
+    if is_empty && comments.is_empty() && document.get(table).is_some_and(has_no_comment) {
+        remove_key(document, None, table)?;
     }
     Some(())
 }
 
 /// Moves the comments before an existing key to the next key of the table, removes the key, and
 /// returns comments for which the table has no next key.
-fn remove(table: &mut dyn TableLike, key: &str) -> Option<String> {
+fn remove_comments(table: &mut dyn TableLike, key: &str) -> Option<String> {
     table.get(key)?;
     let comments = before(table, key).unwrap_or_default();
-    let is_taken = comments.is_empty() || hand_on(table, key, &comments);
-    Some(if is_taken { String::new() } else { comments })
+    let is_moved = comments.is_empty() || move_to_next(table, key, &comments);
+    Some(if is_moved { String::new() } else { comments })
 }
 
 /// Moves comments to the next key of the file, or to its end.
-fn hand_down(document: &mut DocumentMut, key: &str, comments: &str) {
-    if comments.is_empty() || hand_on(document.as_table_mut(), key, comments) {
+fn move_down(document: &mut DocumentMut, key: &str, comments: &str) {
+    if comments.is_empty() || move_to_next(document.as_table_mut(), key, comments) {
         return;
     }
     let trailing = document.trailing().as_str().unwrap_or_default();
@@ -54,15 +58,17 @@ fn before(table: &dyn TableLike, key: &str) -> Option<String> {
 }
 
 /// Moves comments before the next key; returns `false` if there is none.
-fn hand_on(table: &mut dyn TableLike, key: &str, comments: &str) -> bool {
+fn move_to_next(table: &mut dyn TableLike, key: &str, comments: &str) -> bool {
     let names = table.iter().map(|(name, _)| name.to_owned());
     let following: Vec<String> = names.skip_while(|name| name != key).skip(1).collect();
-    following.iter().any(|name| give(table, name, comments))
+    following
+        .iter()
+        .any(|name| put_before(table, name, comments))
 }
 
 /// Puts comments before a key or the heading of a table; returns `false` if neither is written in
 /// the file.
-fn give(table: &mut dyn TableLike, key: &str, comments: &str) -> bool {
+fn put_before(table: &mut dyn TableLike, key: &str, comments: &str) -> bool {
     match table.get_mut(key) {
         Some(Item::Value(_)) => {
             if let Some(mut key) = table.key_mut(key) {
@@ -77,7 +83,7 @@ fn give(table: &mut dyn TableLike, key: &str, comments: &str) -> bool {
         }
         Some(Item::Table(below)) => {
             let names: Vec<String> = below.iter().map(|(name, _)| name.to_owned()).collect();
-            names.iter().any(|name| give(below, name, comments))
+            names.iter().any(|name| put_before(below, name, comments))
         }
         Some(Item::ArrayOfTables(_) | Item::None) | None => false,
     }
@@ -106,7 +112,7 @@ fn join(first: &str, second: &str) -> String {
 
 /// Returns `true` if an empty table may be removed: there is no comment in its heading or directly
 /// above it. Comments further up belong to the file.
-fn holds_no_comment(item: &Item) -> bool {
+fn has_no_comment(item: &Item) -> bool {
     let Item::Table(table) = item else {
         return true;
     };
