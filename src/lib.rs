@@ -19,11 +19,11 @@
 //! # Ok::<(), localtel::Error>(())
 //! ```
 //!
-//! **Enable it.** By default nothing is recorded until somebody consents: with the variable
+//! **Enable it.** By default nothing is recorded without consent, which is given with the variable
 //! `MYAPP_TELEMETRY=on` for one run, with `localtel --app myapp enable`, or with
 //! [`Telemetry::set_consent`] after the application asked.
-//! [`Builder::when_undecided`] sets another default. [`Telemetry::status`] says whether events are
-//! recorded, where, and why not.
+//! [`Builder::when_undecided`] sets another default. [`Telemetry::status`] returns whether events
+//! are recorded, where, and otherwise the reason.
 //!
 //! **Choose the level.** Events and spans from INFO up are recorded; [`Builder::level`] sets
 //! another level.
@@ -80,8 +80,8 @@
 //!
 //! `off` is for packagers and compiles telemetry out: nothing is recorded, no thread is started and
 //! no event file is created, whatever the user consents to, and [`Telemetry::status`] and the
-//! command `status` say so. Features of all crates in a build add up, so one crate that enables it
-//! silences all; libraries should not.
+//! command `status` report it. Features of all crates in a build add up, so one crate that enables
+//! it silences all; libraries should not.
 //!
 //! # Platforms
 //!
@@ -115,7 +115,7 @@ pub use record::Level;
 pub use report::Counter;
 pub use store::limits::Limits;
 pub use telemetry::Telemetry;
-// Crates whose types stand in signatures.
+// Crates with types in public signatures.
 #[doc(no_inline)]
 pub use {serde_json, uuid};
 
@@ -147,9 +147,9 @@ pub mod read {
     pub use crate::summary::{Losses, SegmentSize, Sessions, Summary, Tally};
     pub use crate::text::is_unsafe_to_show;
 
-    /// Records read where they stand in their lines ([`Line::look`](crate::read::Line::look)),
-    /// without building values: for programs that scan gigabytes. A raw record takes nothing that
-    /// [`Record::parse`](crate::read::Record::parse) refuses.
+    /// Records read in place from their lines ([`Line::look`](crate::read::Line::look)), without
+    /// building values: for programs that scan gigabytes. A line that
+    /// [`Record::parse`](crate::read::Record::parse) refuses gives no raw record.
     pub mod raw {
         pub use crate::filter::FilterVerdict;
         pub use crate::record::raw::{Object, RawRecord, RawText, RawValue, Spans};

@@ -54,9 +54,9 @@ pub(crate) enum Echo {
 }
 
 impl Outlet {
-    /// Returns `true` if events and spans with that metadata are currently taken; the policy may
-    /// still refuse them.
-    pub(crate) fn takes(&self, metadata: &Metadata<'_>) -> bool {
+    /// Returns `true` if events and spans with that metadata are currently accepted; the policy
+    /// may still refuse them.
+    pub(crate) fn accepts(&self, metadata: &Metadata<'_>) -> bool {
         *metadata.level() <= tracing::Level::from(self.level) && self.is_open()
     }
 

@@ -1,5 +1,5 @@
-//! The handle of an application. It provides layers, takes events, flushes, returns its status, and
-//! ends the session when it is dropped. `builder` opens it.
+//! The handle of an application. It provides layers, records events, flushes, returns its status,
+//! and ends the session when it is dropped. `builder` opens it.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

@@ -34,7 +34,7 @@ impl ErrorDescription {
     }
 }
 
-/// A function that describes the errors that it knows.
+/// A function that describes the errors of some types.
 pub(super) type Describe = fn(&(dyn Error + 'static)) -> Option<ErrorDescription>;
 
 /// Returns `<kind>: <message>: <message of its source>…` for an error, or `None` for an answer.

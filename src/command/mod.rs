@@ -143,7 +143,7 @@ impl Command<'_> {
         self.set(|measured| measured.others.set(name, value))
     }
 
-    /// Sets a function that describes errors of types that only the application knows, for
+    /// Sets a function that describes errors of the application's own types, for
     /// [`failure`](Self::failure). It is called with the error and with each of its sources.
     pub fn describe_errors(
         &mut self,

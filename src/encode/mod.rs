@@ -2,8 +2,8 @@
 //! constant data of a call site is prepared in a [`Site`]; an event then adds only its time and its
 //! values.
 //!
-//! A line is passed to the writer as a frame: without session and sequence number, which only the
-//! writer knows and inserts at the position in the frame's header. `recorder` passes frames on;
+//! A line is passed to the writer as a frame: without session and sequence number, which the
+//! writer inserts at the position in the frame's header. `recorder` passes frames on;
 //! `layer` decides which events become lines.
 
 mod bridge;
@@ -198,8 +198,8 @@ impl<'a> PendingLine<'a> {
         }
     }
 
-    /// Ends the line and writes its header; a line over the limit is replaced by a line that says
-    /// so.
+    /// Ends the line and writes its header; a line over the limit is replaced by a line that
+    /// states this.
     pub(crate) fn finish(mut self, own: Own) {
         let bytes = self.out.len() + NUMBER_BYTES_MAX;
         if self.is_overlong || bytes > self.limits.line_bytes_max + FrameHeader::BYTES {

@@ -39,10 +39,10 @@ impl RecordFilter {
         Self { outlet }
     }
 
-    /// Returns the outlet, if it takes events or spans with that metadata.
+    /// Returns the outlet, if it accepts events or spans with that metadata.
     fn outlet_for(&self, metadata: &Metadata<'_>) -> Option<&Outlet> {
         let outlet = self.outlet.get()?;
-        outlet.takes(metadata).then_some(outlet)
+        outlet.accepts(metadata).then_some(outlet)
     }
 }
 

@@ -1,5 +1,5 @@
-//! The layer: takes events from `tracing`, finds their spans, and encodes them on the caller's
-//! thread into a buffer of that thread. `encode` defines the form of a line, and `recorder` takes
+//! The layer: receives events from `tracing`, finds their spans, and encodes them on the caller's
+//! thread into a buffer of that thread. `encode` defines the form of a line, and `recorder` writes
 //! it to the disk.
 
 mod entered;
@@ -143,11 +143,11 @@ impl Layer {
         })
     }
 
-    /// Returns the connected layer, if its outlet is set and takes events or spans of a call site;
-    /// the policy may still refuse them.
+    /// Returns the connected layer, if its outlet is set and accepts events or spans of a call
+    /// site; the policy may still refuse them.
     fn taking(&self, metadata: &Metadata<'_>) -> Option<Connected<'_>> {
         self.connected()
-            .filter(|connected| connected.outlet.takes(metadata))
+            .filter(|connected| connected.outlet.accepts(metadata))
     }
 }
 

@@ -33,7 +33,7 @@ enum Repetition {
     #[default]
     Shown,
     /// It is skipped: the file was rewritten, and this part of it is the same.
-    PassedOver,
+    Skipped,
 }
 
 /// The start of a line, and its position; without bytes if there is no line.
@@ -144,7 +144,7 @@ impl SeenLines {
     pub(super) fn rewritten(&mut self) {
         self.first = Mark::default();
         self.last = Mark::default();
-        self.repeats = Repetition::PassedOver;
+        self.repeats = Repetition::Skipped;
     }
 }
 

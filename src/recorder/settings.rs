@@ -34,7 +34,7 @@ pub enum Overflow {
     /// delays a caller once.
     #[default]
     Drop,
-    /// The caller waits until there is room, as long as the disk takes what is written. If the disk
+    /// The caller waits until there is room, as long as the disk accepts writes. If the disk
     /// refuses, the event is dropped and counted, too.
     Block,
 }

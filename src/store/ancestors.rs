@@ -50,7 +50,7 @@ pub(super) fn check(path: &Path) -> Result<(), OpenError> {
     let wanted = Access::WRITE_OK | Access::EXEC_OK;
     let first = below.components().next().map(|name| above.join(name));
     rustix::fs::accessat(&directory, ".", wanted, AtFlags::EACCESS)
-        .map_err(|error| failed("made", first.as_deref().unwrap_or(path), error))
+        .map_err(|error| failed("created", first.as_deref().unwrap_or(path), error))
 }
 
 /// Returns the part of a path that is missing below the nearest directory that exists.
@@ -100,7 +100,7 @@ fn nearest(path: &Path) -> Result<(&Path, OwnedFd), OpenError> {
 fn make_in(parent: &OwnedFd, name: &Path, path: &Path) -> Result<OwnedFd, OpenError> {
     match rustix::fs::mkdirat(parent, name, DIRECTORY_MODE) {
         Ok(()) | Err(Errno::EXIST) => {}
-        Err(error) => return Err(failed("made", path, error)),
+        Err(error) => return Err(failed("created", path, error)),
     }
     let opened = match open_in(parent, name) {
         // A umask such as 777 removes the permissions that its owner needs to open it.

@@ -54,7 +54,7 @@ pub(crate) enum Document<T> {
         /// The file.
         file: FileName,
     },
-    /// It cannot be understood.
+    /// It is invalid.
     Damaged {
         /// The file, and what is wrong with it.
         reason: String,

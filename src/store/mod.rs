@@ -853,8 +853,8 @@ const FIRST_LINE_BYTES_MAX: usize = 16 * 1024;
 const SIZE_UNKNOWN: u64 = u64::MAX;
 
 /// The number of bytes of a segment after which a session record repeats the latest time of the
-/// lines before it: a reader that wants later ones reads at most so many in vain, in less than a
-/// millisecond, and the records take 0.04 % of the room. Smaller in tests.
+/// lines before it: a reader that wants later ones reads at most so many without need, in less than
+/// a millisecond, and the records take 0.04 % of the room. Smaller in tests.
 const LATEST_INTERVAL_BYTES: u64 = if cfg!(test) { 1 << 12 } else { 1 << 20 };
 
 /// Number of times that the directory may be removed by others before that is an error: each time,

@@ -121,7 +121,7 @@ fn the_last_answer_applies_while_reading_fails_for_a_while() {
                 assert!(watched.watch.unreadable().is_some());
             }
             let Became::Unknown(reason) = watched.poll() else {
-                panic!("{errno} {operation}: it goes on for ever");
+                panic!("{errno} {operation}: it never ends");
             };
             assert!(reason.contains(&format!("os error {errno}")), "{reason}");
             assert_eq!(watched.poll(), Became::Same);

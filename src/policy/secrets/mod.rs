@@ -89,7 +89,7 @@ pub(crate) struct SecretFinding {
 impl Secrets {
     /// Creates the shipped rules, with the owner's home directory and user name, if known. There is
     /// no rule for a home that is a root, an empty name, a name of one letter, or `root`, since
-    /// they do not identify anybody.
+    /// they do not identify a person.
     pub(crate) fn new(home: Option<&str>, user: Option<&str>) -> Self {
         let home = home.and_then(OwnerText::home);
         let user = user.and_then(OwnerText::user);
