@@ -182,7 +182,7 @@ impl<F: Fold> Batch<F> {
     /// Adds the next items, some hundred lines.
     fn fill(&mut self, reader: &mut Reader) -> Result<Filled> {
         self.bytes.clear();
-        while self.bytes.len() < LINES_BYTES && self.items.len() < BATCH_ITEMS_MAX {
+        while self.bytes.len() < BATCH_BYTES && self.items.len() < BATCH_ITEMS_MAX {
             if let Some((position, range)) = reader.next_lines(&mut self.bytes) {
                 self.items.push(Found::Line { position, range });
                 continue;
@@ -257,6 +257,10 @@ pub(super) fn fold_line(line: Line<'_>, fold: &mut impl Fold) {
     }
 }
 
+/// Number of bytes at which a batch is full: less than the lines that are taken at once, so that
+/// a batch usually consists of one buffer that was handed over, and nothing is copied.
+const BATCH_BYTES: usize = LINES_BYTES / 2;
+
 /// Limits damage, which takes no bytes of a batch but memory.
 const BATCH_ITEMS_MAX: usize = 4096;
 
@@ -265,6 +269,6 @@ const BATCH_ITEMS_MAX: usize = 4096;
 const BATCHES_ALONE: usize = 1;
 
 /// Number of batches that each thread may be ahead: while the system suspends one thread for a few
-/// milliseconds, the others have enough work. Each takes 512 KiB, and twice that where everything
+/// milliseconds, the others have enough work. Each takes 256 KiB, and twice that where everything
 /// is printed.
 const BATCHES_PER_THREAD: usize = 4;

@@ -16,7 +16,7 @@ use std::ops::Range;
 use super::damage::{Damage, DamageKind, Notice, Position};
 use super::{Item, Line};
 use crate::record::{OPENING, Record};
-use crate::store::disk::read_at;
+use crate::store::disk::{append_at, read_at};
 use crate::store::limits::READ_LINE_BYTES_MAX;
 use crate::store::segment::SegmentNumber;
 
@@ -293,28 +293,20 @@ impl Scanner {
         }
     }
 
-    /// Reads another block behind the bytes in the buffer, and returns whether there was any data.
+    /// Reads another block or more behind the bytes in the buffer, and returns whether there was any
+    /// data.
     fn fill(&mut self, file: &File) -> io::Result<bool> {
         self.buffer.drain(..self.start.min(self.buffer.len()));
         self.base += self.start as u64;
         self.searched -= self.start;
         self.start = 0;
-        let kept = self.buffer.len();
-        let wanted = match self.byte_end {
-            Some(end) => usize::try_from(end.saturating_sub(self.byte_read()))
-                .map_or(BLOCK_BYTES, |left| left.min(BLOCK_BYTES)),
-            None => BLOCK_BYTES,
-        };
+        self.buffer.reserve_exact(BLOCK_BYTES);
         let offset = self.byte_read();
-        self.buffer.resize(kept + wanted, 0);
-        let read = read_at(
-            file,
-            self.buffer.get_mut(kept..).unwrap_or_default(),
-            offset,
-        );
-        self.buffer
-            .truncate(kept + read.as_ref().map_or(0, |read| *read));
-        Ok(read? > 0)
+        let bytes_max = self
+            .byte_end
+            .map_or(u64::MAX, |end| end.saturating_sub(offset));
+        let bytes_max = usize::try_from(bytes_max).unwrap_or(usize::MAX);
+        Ok(append_at(file, &mut self.buffer, bytes_max, offset)? > 0)
     }
 
     /// Classifies a piece; this is cheap if it looks like one record.
@@ -348,7 +340,7 @@ impl Scanner {
         if self.state != ScanState::Piece || !self.queued.is_empty() {
             return None;
         }
-        while self.buffer.len() < LINES_BYTES && self.fill(file).ok()? {}
+        while self.buffer.len() - self.start < LINES_BYTES && self.fill(file).ok()? {}
         let rest = self.buffer.get(self.start..)?;
         let clean = rest.get(..memchr::memchr(b'\0', rest).unwrap_or(rest.len()))?;
         let lines = clean.get(..memchr::memrchr(b'\n', clean)? + 1)?;
@@ -501,7 +493,7 @@ pub(super) const BLOCK_BYTES: usize = 64 * 1024;
 
 /// Number of bytes of lines that are taken at once: enough that handing them over costs almost
 /// nothing, and few enough to stay in a cache.
-pub(super) const LINES_BYTES: usize = 8 * BLOCK_BYTES;
+pub(super) const LINES_BYTES: usize = 4 * BLOCK_BYTES;
 
 /// Number of places in one damaged line that are tried as the start of a record: more than a crash
 /// can leave, and few enough that no line costs more than parsing it 64 times.

@@ -15,7 +15,7 @@ pub(crate) use super::facts::{Facts, FileId};
 pub(crate) use super::refusal::ReadError;
 pub(crate) use super::refusal::{Access, OpenError};
 pub(crate) use super::transfer::{
-    check_interruption, file_bytes_max, read_at, read_at_least, write_to_stderr,
+    append_at, check_interruption, file_bytes_max, read_at, read_at_least, write_to_stderr,
 };
 
 use super::ancestors::{self, DIRECTORY_MODE};

@@ -6,6 +6,7 @@ use std::fs::File;
 use std::io::{self, Write as _};
 use std::os::unix::fs::FileExt as _;
 
+use rustix::buffer::spare_capacity;
 use rustix::fs::FileType;
 
 /// Returns the largest size of a file that this process may write, if that is limited.
@@ -97,6 +98,26 @@ pub(crate) fn read_at_least(
         }
     }
     Ok(filled)
+}
+
+/// Reads once at a position, into the spare capacity of the buffer and at most that many bytes, and
+/// returns the number of bytes read: 0 at the end of the file.
+pub(crate) fn append_at(
+    file: &File,
+    buffer: &mut Vec<u8>,
+    bytes_max: usize,
+    offset: u64,
+) -> io::Result<usize> {
+    if bytes_max == 0 || buffer.capacity() == buffer.len() {
+        return Ok(0);
+    }
+    let filled = buffer.len();
+    let mut interruptions = 0;
+    while let Err(error) = rustix::io::pread(file, spare_capacity(buffer), offset) {
+        check_interruption(error.into(), &mut interruptions)?;
+    }
+    buffer.truncate(filled.saturating_add(bytes_max));
+    Ok(buffer.len() - filled)
 }
 
 /// Number of times in a row that one read or write may be interrupted.

@@ -98,6 +98,15 @@ pub(crate) mod disk {
         Err(unsupported())
     }
 
+    pub(crate) fn append_at(
+        _file: &File,
+        _buffer: &mut Vec<u8>,
+        _bytes_max: usize,
+        _offset: u64,
+    ) -> io::Result<usize> {
+        Err(unsupported())
+    }
+
     pub(crate) fn read_at_least(
         _file: &File,
         _buffer: &mut [u8],

@@ -313,11 +313,11 @@ impl<'a> Cursor<'a> {
         if depth > DEPTH_MAX {
             return None;
         }
-        if self.peek()? != close {
+        // One call of `member`, so that the compiler inlines it.
+        let mut has_more = self.peek()? != close;
+        while has_more {
             member(self)?;
-            while self.byte(b',').is_some() {
-                member(self)?;
-            }
+            has_more = self.byte(b',').is_some();
         }
         let bytes = self.since(start)?;
         self.byte(close)?;
