@@ -276,18 +276,49 @@ fn with_own_flags(command: clap::Command) -> clap::Command {
 /// assert_eq!(arguments.telemetry.consent(), Consent::Disabled);
 /// # Ok::<(), clap::Error>(())
 /// ```
-#[derive(Debug, Clone, Copy, Default, Args)]
-#[group(skip)]
+#[derive(Debug, Clone, Copy, Default)]
 pub struct TelemetryFlag {
-    /// Allow or forbid telemetry for this run: on or off; it never leaves this machine
-    #[arg(long = "telemetry", value_name = "WORD", global = true)]
-    telemetry: Option<Consent>,
+    consent: Option<Consent>,
 }
 
 impl TelemetryFlag {
     /// Returns the value of the flag for [`Builder::flag`]; undecided if it was not given.
     pub fn consent(self) -> Consent {
-        self.telemetry.unwrap_or_default()
+        self.consent.unwrap_or_default()
+    }
+}
+
+/// Implemented by hand, since the derived implementation makes the text above the description of
+/// the application.
+impl Args for TelemetryFlag {
+    fn augment_args(command: clap::Command) -> clap::Command {
+        command.arg(
+            Arg::new(NAME)
+                .long(NAME)
+                .value_name("WORD")
+                .value_parser(clap::value_parser!(Consent))
+                .global(true)
+                .help("Allow or forbid telemetry for this run: on or off; it never leaves this machine"),
+        )
+    }
+
+    fn augment_args_for_update(command: clap::Command) -> clap::Command {
+        Self::augment_args(command)
+    }
+}
+
+impl FromArgMatches for TelemetryFlag {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, ParseError> {
+        Ok(Self {
+            consent: matches.get_one(NAME).copied(),
+        })
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), ParseError> {
+        if let Some(consent) = matches.get_one(NAME) {
+            self.consent = Some(*consent);
+        }
+        Ok(())
     }
 }
 
@@ -295,7 +326,7 @@ impl TelemetryFlag {
 const ID_PREFIX: &str = "localtel.";
 /// Description of the commands, if the application has none.
 const ABOUT: &str = "Shows and manages the telemetry of this program, which stays on this machine";
-/// Default name of the commands.
+/// Default name of the commands, and the name of the flag.
 const NAME: &str = "telemetry";
 
 #[cfg(test)]
@@ -316,6 +347,13 @@ mod tests {
     enum Embedding {
         Telemetry(TelemetryCommand),
         Count,
+    }
+
+    #[derive(Debug, Parser)]
+    #[command(name = "words", version, about = "Counts words")]
+    struct DescribedArguments {
+        #[command(flatten)]
+        _telemetry: TelemetryFlag,
     }
 
     fn parse(line: &str) -> Result<HostArguments, ParseError> {
@@ -469,6 +507,32 @@ mod tests {
         let help = parse("words telemetry").unwrap_err().to_string();
         assert!(help.contains("stays on this machine"), "{help}");
         assert!(!help.contains("localtel"), "{help}");
+    }
+
+    #[test]
+    fn the_flag_leaves_the_applications_description_unchanged() {
+        let plain = clap::Command::new("words");
+        for (application, description) in [
+            (DescribedArguments::command(), Some("Counts words")),
+            (HostArguments::command(), None),
+            (TelemetryFlag::augment_args(plain.clone()), None),
+            (
+                TelemetryFlag::augment_args(plain.clone().about("Counts words")),
+                Some("Counts words"),
+            ),
+            (
+                TelemetryFlag::augment_args_for_update(plain.long_about("Counts words")),
+                Some("Counts words"),
+            ),
+        ] {
+            let help = application.clone().render_long_help().to_string();
+            match description {
+                Some(description) => assert!(help.starts_with(description), "{help}"),
+                None => assert!(help.starts_with("Usage:"), "{help}"),
+            }
+            assert!(help.contains("--telemetry <WORD>"), "{help}");
+            assert!(!help.contains("```"), "{help}");
+        }
     }
 
     #[test]
