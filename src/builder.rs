@@ -11,7 +11,7 @@ use crate::directory::{Platform, Profile, Source, base, of_profile};
 use crate::encode::LineLimits;
 use crate::environment::Environment;
 use crate::error::{Error, ErrorKind, Result};
-use crate::outlet::{DEFAULT_LEVEL, Echo, Outlet, Sink};
+use crate::outlet::{DEFAULT_LEVEL, Echo, Off, Outlet, Sink};
 use crate::policy::{Current, Policy};
 use crate::random;
 use crate::record::Level;
@@ -297,7 +297,7 @@ impl Builder {
         let limits = LineLimits::from(&self.limits);
         let is_gate_open = installation.is_some() || self.delivery == Delivery::Inline;
         let sink = if installation.is_none() && self.watching == Watching::WhileRecording {
-            Sink::Off(decision.reason())
+            Sink::Off(Off::Decided(Box::new(watch)))
         } else {
             Sink::Recorder(Arc::new(Recorder::start(Settings {
                 path: path.clone(),
@@ -315,7 +315,7 @@ impl Builder {
                 durability: self.durability,
                 watch,
                 start: RecorderStart {
-                    decision: decision.clone(),
+                    decision,
                     installation,
                     directory,
                 },
@@ -331,9 +331,13 @@ impl Builder {
             sink,
             echo,
         };
-        let place = (Some((path, location)), Some(decision));
         let given = (self.version, self.deployment);
-        Ok(Telemetry::new(outlet, place, given, self.reports))
+        Ok(Telemetry::new(
+            outlet,
+            Some((path, location)),
+            given,
+            self.reports,
+        ))
     }
 
     /// Returns a handle that records nothing, for that reason. If requested, it shows each record
@@ -345,7 +349,7 @@ impl Builder {
         // The limits of the application may be the mistake.
         let limits = LineLimits::from(&Limits::default());
         let policy = Arc::new(Current::new(self.policy, None, secrets_of(&environment)));
-        let sink = Sink::Off(reason.into());
+        let sink = Sink::Off(Off::Obstacle(reason.into()));
         let outlet = Outlet {
             source: self.source,
             level,
@@ -355,7 +359,7 @@ impl Builder {
             echo,
         };
         let given = (self.version, self.deployment);
-        Telemetry::new(outlet, (None, None), given, Reports::OnRequest)
+        Telemetry::new(outlet, None, given, Reports::OnRequest)
     }
 
     /// Returns the application, the profile, and the directory of the default profile.

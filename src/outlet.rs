@@ -8,6 +8,7 @@ use std::sync::Arc;
 use tracing::Metadata;
 
 use crate::clock;
+use crate::consent::Decision;
 use crate::encode::{FrameHeader, LineLimits, Own, SyntheticRecord, encode_synthetic};
 use crate::event::Event;
 use crate::policy::{Current, Generation};
@@ -15,6 +16,7 @@ use crate::record::Level;
 use crate::record::own::{OWN_TARGET, OwnEvent};
 use crate::recorder::{Outcome, Recorder, Stale};
 use crate::store::disk::write_to_stderr;
+use crate::watch::Watch;
 
 /// The destination of the layers of one handle, and of events recorded by hand.
 #[derive(Debug)]
@@ -38,8 +40,35 @@ pub(crate) struct Outlet {
 pub(crate) enum Sink {
     /// The disk.
     Recorder(Arc<Recorder>),
-    /// None, for this reason.
-    Off(String),
+    /// None.
+    Off(Off),
+}
+
+/// The reason why a process has no recorder.
+#[derive(Debug)]
+pub(crate) enum Off {
+    /// The decision. A later one applies from the next start.
+    Decided(Box<Watch>),
+    /// An obstacle, which remains until the process ends.
+    Obstacle(String),
+}
+
+impl Off {
+    /// Reads the owner's files, and returns the decision, if there can be one, and the reason why
+    /// nothing is recorded.
+    pub(crate) fn state(&self) -> (Option<Decision>, String) {
+        match self {
+            Self::Obstacle(reason) => (None, reason.clone()),
+            Self::Decided(watch) => {
+                let decision = watch.decide_for_next_start(clock::now());
+                let mut reason = decision.reason();
+                if decision.is_recording {
+                    reason.push_str(FROM_NEXT_START);
+                }
+                (Some(decision), reason)
+            }
+        }
+    }
 }
 
 /// Whether each record is shown on standard error as it is created, as the owner requests with
@@ -172,7 +201,7 @@ impl Outlet {
         let became = match (outcome, &self.sink) {
             (Outcome::Recorded, _) => "recorded".to_owned(),
             (Outcome::Dropped, _) => "dropped: the buffer was full".to_owned(),
-            (Outcome::Refused, Sink::Off(reason)) => format!("refused: {reason}"),
+            (Outcome::Refused, Sink::Off(off)) => format!("refused: {}", off.state().1),
             (Outcome::Refused, Sink::Recorder(recorder)) => {
                 format!("refused: {}", recorder.state().1.reason())
             }
@@ -187,6 +216,9 @@ impl Outlet {
         let _shown = write_to_stderr(&text);
     }
 }
+
+/// Added to a decision that would allow recording, if it had been made before the start.
+const FROM_NEXT_START: &str = "; this process started before that, and records from its next start";
 
 /// The number of tries to encode a record while the policy changes: it changes twice a second at
 /// most.

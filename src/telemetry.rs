@@ -44,8 +44,6 @@ pub struct Telemetry {
     path: Option<PathBuf>,
     /// The application and profile of the directory.
     location: Option<ApplicationProfile>,
-    /// The decision if no recorder exists, which would contain it.
-    decision: Option<Decision>,
     reporter: Arc<Reporter>,
     ending: Arc<Ending>,
 }
@@ -57,7 +55,8 @@ pub struct Telemetry {
 pub struct RecordingStatus {
     /// Whether events are recorded.
     pub is_recording: bool,
-    /// The reason why they are not, if they are not.
+    /// The reason why they are not, if they are not. If recording was allowed after a process
+    /// started that does not [watch](crate::recording::Watching), it says so.
     pub off_because: Option<String>,
     /// The reason why the last write, or the last attempt to read the owner's decision, failed, if
     /// it did. After a failed write events wait in memory, as long as there is room. If the
@@ -66,7 +65,8 @@ pub struct RecordingStatus {
     pub trouble: Option<String>,
     /// The directory where they are recorded, or would be.
     pub directory: Option<PathBuf>,
-    /// The decision, and its origin.
+    /// The decision, and its origin. A process that started without consent does not apply a later
+    /// decision, unless it is [watching](crate::recording::Watching).
     pub decision: Option<Decision>,
     /// The installation id, while events are recorded.
     pub installation: Option<Uuid>,
@@ -74,8 +74,7 @@ pub struct RecordingStatus {
     /// home, so that others use the same installation id. `localtel reset` removes the id, and a
     /// new one is created.
     pub is_copied: bool,
-    /// The remaining time in which nothing is recorded, if the application has a grace period: as
-    /// it was when the handle was opened.
+    /// The remaining time in which nothing is recorded, if the application has a grace period.
     pub grace_left: Option<Duration>,
     /// The lowest level of the events and spans of `tracing` that layers record; a policy may set a
     /// higher one.
@@ -85,10 +84,10 @@ pub struct RecordingStatus {
 }
 
 impl Telemetry {
-    /// Creates the handle of an outlet, with its location and decision, if known.
+    /// Creates the handle of an outlet, with its location, if known.
     pub(crate) fn new(
         outlet: Outlet,
-        (place, decision): (Option<(PathBuf, ApplicationProfile)>, Option<Decision>),
+        place: Option<(PathBuf, ApplicationProfile)>,
         (version, deployment): (Option<String>, Deployment),
         reports: Reports,
     ) -> Self {
@@ -103,7 +102,6 @@ impl Telemetry {
             outlet,
             path,
             location,
-            decision,
             reporter,
             ending,
         }
@@ -273,11 +271,10 @@ impl Telemetry {
                 let off_because = (!state.is_recording).then(|| decision.reason());
                 (state, Some(decision), off_because)
             }
-            Sink::Off(reason) => (
-                RecorderState::default(),
-                self.decision.clone(),
-                Some(reason.clone()),
-            ),
+            Sink::Off(off) => {
+                let (decision, reason) = off.state();
+                (RecorderState::default(), decision, Some(reason))
+            }
         };
         let is_copied = state.is_recording
             && self.path.as_ref().is_some_and(|path| {

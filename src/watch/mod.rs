@@ -414,6 +414,18 @@ impl Watch {
         true
     }
 
+    /// Reads the owner's files, and decides as the next start of this program would. It changes
+    /// nothing.
+    pub(crate) fn decide_for_next_start(&self, now: OffsetDateTime) -> Decision {
+        let OwnerSnapshot {
+            directory: _,
+            stored,
+            stored_for_all,
+            owner,
+        } = OwnerSnapshot::of(&self.path, &self.base);
+        self.decide_by((&stored, &stored_for_all), &owner, now)
+    }
+
     /// Decides by the state that applies.
     fn decide(&self, now: OffsetDateTime) -> Decision {
         self.decide_by(

@@ -20,6 +20,33 @@ fn an_answer_decides_the_next_opening_and_can_be_withdrawn() {
 }
 
 #[test]
+fn the_status_follows_an_answer_for_the_next_start() {
+    let home = TempDir::new().unwrap();
+    let telemetry = open(&home, "default");
+    let reason = || telemetry.status().off_because.unwrap();
+    assert!(reason().starts_with("consent is undecided"), "{}", reason());
+    let by_another_process = open(&home, "default");
+    for (answer, expected) in [
+        (
+            Consent::Enabled,
+            "enabled by the stored choice; this process started before that, and records from its next start",
+        ),
+        (Consent::Disabled, "disabled by the stored choice"),
+        (
+            Consent::Undecided,
+            "consent is undecided, and nothing is recorded until it is enabled",
+        ),
+    ] {
+        by_another_process.set_consent(answer).unwrap();
+        let status = telemetry.status();
+        assert!(!status.is_recording);
+        assert_eq!(status.decision.unwrap().state, answer);
+        assert_eq!(status.off_because.unwrap(), expected);
+        assert!(telemetry.report().to_string().contains(expected));
+    }
+}
+
+#[test]
 fn an_answer_applies_to_its_profile_only() {
     let home = TempDir::new().unwrap();
     open(&home, "work").set_consent(Consent::Enabled).unwrap();

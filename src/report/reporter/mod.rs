@@ -235,7 +235,7 @@ impl Reporter {
     /// anything is recorded.
     fn state(&self) -> (Option<Uuid>, RecordingAnswer) {
         match &self.outlet.sink {
-            Sink::Off(because) => (None, RecordingAnswer::no(because)),
+            Sink::Off(off) => (None, RecordingAnswer::no(off.state().1)),
             Sink::Recorder(recorder) => {
                 let (state, decision) = recorder.state();
                 let answer = RecordingAnswer::new(state.is_recording, decision.reason());
