@@ -2,9 +2,11 @@
 //! allows or forbids telemetry for one run. This file fits the commands of `localtel` into the
 //! command line of another program and finds its telemetry.
 
-use clap::builder::Resettable;
+use std::ffi::OsStr;
+
+use clap::builder::{Resettable, TypedValueParser};
 use clap::error::Error as ParseError;
-use clap::{Arg, ArgMatches, Args, FromArgMatches, Subcommand as _};
+use clap::{Arg, ArgMatches, Args, FromArgMatches, Subcommand as _, ValueHint};
 
 use super::args::AppCommand;
 use super::execution;
@@ -177,8 +179,37 @@ fn embed(
         .subcommand_required(true)
         // `suggestion` reports words that are not commands, with the nearest command.
         .allow_external_subcommands(true)
+        .mut_subcommand("disable", |disable| disable.arg(unknown_word()))
         .arg_required_else_help(true)
         .mut_subcommands(|one| one.defer(fit_command))
+}
+
+/// Returns a hidden argument that takes any words and flags that are not defined and refuses them
+/// with a suggestion of this crate. The parser's own suggestion for a flag could be `--clear`.
+fn unknown_word() -> Arg {
+    Arg::new(format!("{ID_PREFIX}unknown"))
+        .hide(true)
+        .value_hint(ValueHint::Other)
+        .num_args(1..)
+        .allow_hyphen_values(true)
+        .value_parser(UnknownWord)
+}
+
+/// Refuses each value.
+#[derive(Debug, Clone)]
+struct UnknownWord;
+
+impl TypedValueParser for UnknownWord {
+    type Value = String;
+
+    fn parse_ref(
+        &self,
+        command: &clap::Command,
+        _argument: Option<&Arg>,
+        word: &OsStr,
+    ) -> Result<String, ParseError> {
+        Err(suggestion::unknown_flag(&word.to_string_lossy(), command))
+    }
 }
 
 /// Fits a command into the application, whose name and global flags are known now.
@@ -474,6 +505,23 @@ mod tests {
             let text = parse(line).unwrap_err().to_string();
             assert!(text.contains(expected), "{line}: {text}");
             assert!(!text.contains("clear"), "{line}: {text}");
+        }
+    }
+
+    #[test]
+    fn a_mistyped_flag_never_suggests_clear() {
+        for (line, expected) in [
+            ("words telemetry disable --claer", "'--claer'"),
+            ("words telemetry disable --clear-all --yes", "'--clear-all'"),
+            ("words telemetry disable --claer=1 --help", "'--claer'"),
+            ("words telemetry disable -x", "'-x'"),
+            ("words telemetry disable all", "'all'"),
+            ("words telemetry disable --all-profile", "'--all-profiles'"),
+        ] {
+            let text = parse(line).unwrap_err().to_string();
+            assert!(text.contains(expected), "{line}: {text}");
+            let answer = text.split_once("found\n").unwrap().1;
+            assert!(!answer.contains("clear"), "{line}: {text}");
         }
     }
 

@@ -146,6 +146,18 @@ pub(crate) fn check_commands(matches: &ArgMatches, definition: &Command) -> Resu
     }
 }
 
+/// Returns the parser's error for a word or a flag that `command` does not define.
+pub(crate) fn unknown_flag(word: &str, command: &Command) -> ParseError {
+    let flag = word.split_once('=').map_or(word, |(flag, _)| flag);
+    let usage = command.clone().render_usage();
+    let mut error = ParseError::new(ErrorKind::UnknownArgument).with_cmd(command);
+    let flag = ContextValue::String(flag.to_owned());
+    error.insert(ContextKind::InvalidArg, flag);
+    error.insert(ContextKind::Usage, ContextValue::StyledStr(usage));
+    suggest_flag(&mut error, &[], command);
+    error
+}
+
 /// Returns the parser's error for a word that is not a command of `parent`.
 fn unknown_command(word: &str, parent: &Command) -> ParseError {
     let tables: &[&[UsualWords]] = match parent.get_name() {
