@@ -88,16 +88,16 @@ impl fmt::Display for Profile {
 /// Names become parts of paths and of variables, so they are plain: no separators, no hidden names,
 /// no `..`.
 fn check_name(what: &'static str, name: &str) -> Result<()> {
-    let wrong = |reason: &str| Err(Error::invalid(what, format!("`{name}` {reason}")));
+    let invalid = |reason: &str| Err(Error::invalid(what, format!("`{name}` {reason}")));
     if name.is_empty() || name.len() > NAME_BYTES_MAX {
-        return wrong("must have 1 to 64 characters");
+        return invalid("must have 1 to 64 characters");
     }
     if name.starts_with('.') {
-        return wrong("must not start with a dot");
+        return invalid("must not start with a dot");
     }
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
     if !name.bytes().all(is_plain) {
-        return wrong("may contain only letters, digits, `.`, `_` and `-`");
+        return invalid("may contain only letters, digits, `.`, `_` and `-`");
     }
     Ok(())
 }

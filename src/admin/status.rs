@@ -12,7 +12,7 @@ use super::{Location, RecordingAnswer};
 use crate::builder::Builder;
 use crate::clock;
 use crate::consent::{
-    Consent, DecidedBy, InstallationOrigin, Overruled, StoredConsent, rough, whole_seconds,
+    Consent, DecidedBy, InstallationOrigin, Overruled, StoredConsent, duration_text, whole_seconds,
 };
 use crate::error::Result;
 use crate::history::History;
@@ -284,7 +284,7 @@ impl Status {
     /// Returns the rest of the grace, in its largest unit: `3d`.
     pub fn grace(&self) -> Option<String> {
         let seconds = self.grace_left_seconds?;
-        Some(rough(Duration::from_secs(seconds)))
+        Some(duration_text(Duration::from_secs(seconds)))
     }
 
     /// Returns the stored choice that decided; nothing if another source did.

@@ -59,7 +59,7 @@ impl RecordingAnswer {
     }
 
     /// Returns the answer that nothing is recorded.
-    pub(crate) fn no(because: impl Into<String>) -> Self {
+    pub(crate) fn not_recorded(because: impl Into<String>) -> Self {
         Self::new(false, because)
     }
 }

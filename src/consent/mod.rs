@@ -253,7 +253,7 @@ impl Decision {
             Consent::Undecided => match self.grace_left {
                 Some(left) => format!(
                     "consent is undecided, and nothing is recorded for another {}",
-                    rough(left)
+                    duration_text(left)
                 ),
                 None => {
                     "consent is undecided, and nothing is recorded until it is enabled".to_owned()
@@ -279,7 +279,7 @@ pub(crate) fn whole_seconds(duration: Duration) -> u64 {
 }
 
 /// Returns a duration in its largest unit, rounded up.
-pub(crate) fn rough(duration: Duration) -> String {
+pub(crate) fn duration_text(duration: Duration) -> String {
     let seconds = whole_seconds(duration);
     let units = [(DAY_SECONDS, "d"), (HOUR_SECONDS, "h"), (60, "m")];
     let fitting = units.iter().find(|(size, _)| seconds >= 2 * size);
@@ -326,27 +326,27 @@ pub(crate) fn decide(inputs: &Inputs<'_>, now: OffsetDateTime) -> Decision {
 }
 
 fn decide_on_consent(inputs: &Inputs<'_>, now: OffsetDateTime) -> Decision {
-    let mut opinions = opinions(inputs).into_iter();
-    let Some(first) = opinions.next() else {
+    let mut source_decisions = source_decisions(inputs).into_iter();
+    let Some(first) = source_decisions.next() else {
         return undecided(inputs, now);
     };
     let mut problems = Vec::new();
     problems.extend(first.problem);
     let mut overruled = Vec::new();
-    for weaker in opinions {
+    for weaker in source_decisions {
         // A directory that cannot be opened is the same problem for everything stored in it.
         problems.extend(weaker.problem.filter(|problem| !problems.contains(problem)));
-        if weaker.wants != first.wants {
+        if weaker.consent != first.consent {
             overruled.push(Overruled {
                 by: weaker.by,
-                wanted: weaker.wants,
+                wanted: weaker.consent,
             });
         }
     }
     Decision {
         overruled,
         problems,
-        ..Decision::by(first.by, first.wants)
+        ..Decision::by(first.by, first.consent)
     }
 }
 
@@ -369,17 +369,17 @@ fn undecided(inputs: &Inputs<'_>, now: OffsetDateTime) -> Decision {
 }
 
 /// The decision of one source, and the problem if it had to be assumed.
-struct Opinion {
+struct SourceDecision {
     by: DecidedBy,
-    wants: Consent,
+    consent: Consent,
     problem: Option<String>,
 }
 
 /// Lists the sources that have a decision, the strongest first.
-fn opinions(inputs: &Inputs<'_>) -> Vec<Opinion> {
-    let plain = |by, wants| Opinion {
+fn source_decisions(inputs: &Inputs<'_>) -> Vec<SourceDecision> {
+    let plain = |by, consent| SourceDecision {
         by,
-        wants,
+        consent,
         problem: None,
     };
     let build = IS_LEFT_OUT.then(|| plain(DecidedBy::Build, Consent::Disabled));
@@ -404,7 +404,7 @@ fn opinions(inputs: &Inputs<'_>) -> Vec<Opinion> {
     sources
         .into_iter()
         .flatten()
-        .filter(|opinion| opinion.wants != Consent::Undecided)
+        .filter(|decision| decision.consent != Consent::Undecided)
         .collect()
 }
 
@@ -417,26 +417,26 @@ fn is_opt_out(value: &str) -> bool {
         .any(|word| word.eq_ignore_ascii_case(value))
 }
 
-fn of_variable(variable: &Variable) -> Opinion {
+fn of_variable(variable: &Variable) -> SourceDecision {
     let Variable { name, value } = variable;
-    let (wants, problem) = match value.parse() {
-        Ok(wants) => (wants, None),
+    let (consent, problem) = match value.parse() {
+        Ok(consent) => (consent, None),
         Err(error) => (Consent::Disabled, Some(format!("{name}: {error}"))),
     };
-    Opinion {
+    SourceDecision {
         by: DecidedBy::Variable {
             name: name.clone(),
             value: value.clone(),
         },
-        wants,
+        consent,
         problem,
     }
 }
 
-fn of_stored(by: DecidedBy, stored: &StoredConsent) -> Opinion {
-    Opinion {
+fn of_stored(by: DecidedBy, stored: &StoredConsent) -> SourceDecision {
+    SourceDecision {
         by,
-        wants: stored.consent(),
+        consent: stored.consent(),
         problem: stored.problem(),
     }
 }

@@ -439,9 +439,9 @@ fn the_remaining_grace_is_rounded_up_in_a_fitting_unit() {
         (172_801, "3d"),
     ];
     for (seconds, text) in table {
-        assert_eq!(rough(Duration::from_secs(seconds)), text);
+        assert_eq!(duration_text(Duration::from_secs(seconds)), text);
     }
-    assert_eq!(rough(Duration::from_millis(1)), "1s");
+    assert_eq!(duration_text(Duration::from_millis(1)), "1s");
     let reason = case!(when_undecided: HOUR, own: SEEN, now: 2080)
         .decide()
         .reason();

@@ -130,7 +130,7 @@ impl FromStr for Term {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self, Error> {
-        let wrong = |reason: String| Error::invalid("filter", reason);
+        let invalid = |reason: String| Error::invalid("filter", reason);
         let start = text.find(['=', '!', '<', '>', '~']).unwrap_or(text.len());
         let (key, rest) = text.split_at_checked(start).unwrap_or((text, ""));
         let operators = ["!=", "!~", ">=", "<=", "=", ">", "<", "~"];
@@ -138,16 +138,16 @@ impl FromStr for Term {
             .into_iter()
             .find_map(|operator| Some((operator, rest.strip_prefix(operator)?)));
         let Some((operator, value)) = found else {
-            return Err(wrong(format!(
+            return Err(invalid(format!(
                 "`{text}` is not a condition; write key=value, key!=value, key>10, key>=10, key<10, \
                  key<=10, key~regex or key!~regex"
             )));
         };
         if key.trim().is_empty() {
-            return Err(wrong(format!("`{text}` has no key before `{operator}`")));
+            return Err(invalid(format!("`{text}` has no key before `{operator}`")));
         }
         if operator == "=" && value.starts_with('=') {
-            return Err(wrong(format!(
+            return Err(invalid(format!(
                 "`==` in `{text}` is not an operator; write `{key}={}`",
                 value.trim_start_matches('=')
             )));
@@ -155,7 +155,7 @@ impl FromStr for Term {
         let key = TermKey::parse(key.trim());
         let test = match operator {
             "=" | "!=" => Test::Equal {
-                wanted: key.operand(value).map_err(wrong)?,
+                wanted: key.operand(value).map_err(invalid)?,
                 answer: operator == "=",
             },
             "~" | "!~" => Test::Found {
@@ -164,7 +164,7 @@ impl FromStr for Term {
             },
             _ => Test::Ordered {
                 relation: Relation::parse(operator),
-                bound: key.bound(operator, value).map_err(wrong)?,
+                bound: key.bound(operator, value).map_err(invalid)?,
             },
         };
         Ok(Self { key, test })

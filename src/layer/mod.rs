@@ -145,7 +145,7 @@ impl Layer {
 
     /// Returns the connected layer, if its outlet is set and accepts events or spans of a call
     /// site; the policy may still refuse them.
-    fn taking(&self, metadata: &Metadata<'_>) -> Option<Connected<'_>> {
+    fn accepting(&self, metadata: &Metadata<'_>) -> Option<Connected<'_>> {
         self.connected()
             .filter(|connected| connected.outlet.accepts(metadata))
     }
@@ -291,7 +291,7 @@ where
     /// per-layer filter, another one would disable the call site for all layers of the subscriber.
     fn register_callsite(&self, metadata: &'static Metadata<'static>) -> Interest {
         note_query();
-        if let Some(layer) = self.taking(metadata) {
+        if let Some(layer) = self.accepting(metadata) {
             let _prepared = layer.site(metadata);
         }
         Interest::always()
@@ -299,7 +299,7 @@ where
 
     fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
         let metadata = attributes.metadata();
-        let Some(layer) = self.taking(metadata) else {
+        let Some(layer) = self.accepting(metadata) else {
             return;
         };
         let Some(span) = context.span(id) else { return };
@@ -368,7 +368,7 @@ where
     }
 
     fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
-        let Some(layer) = self.taking(event.metadata()) else {
+        let Some(layer) = self.accepting(event.metadata()) else {
             return;
         };
         let Some(_encoding) = Encoding::begin() else {

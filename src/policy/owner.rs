@@ -296,13 +296,13 @@ impl PolicyReading {
         }
     }
 
-    fn wrong(&mut self, at: &Key<'_>, reason: impl fmt::Display) {
+    fn add_problem(&mut self, at: &Key<'_>, reason: impl fmt::Display) {
         self.mistakes.push((at.span().start, reason.to_string()));
     }
 
     fn unknown(&mut self, key: &Key<'_>, of: &str, known: &str) {
         let name = key.get_ref();
-        self.wrong(
+        self.add_problem(
             key,
             format!("{of}unknown field `{name}`, expected one of {known}"),
         );
@@ -311,7 +311,7 @@ impl PolicyReading {
     /// Records a mistake for a value that has another type than expected.
     fn expect<T>(&mut self, key: &Key<'_>, of: &str, value: Option<T>, type_: &str) -> Option<T> {
         if value.is_none() {
-            self.wrong(key, format!("{of}{}: expected {type_}", key.get_ref()));
+            self.add_problem(key, format!("{of}{}: expected {type_}", key.get_ref()));
         }
         value
     }
@@ -324,7 +324,9 @@ impl PolicyReading {
         parse: impl FnOnce(&str) -> Result<T, E>,
     ) -> Option<T> {
         let word = self.expect(key, "", value.get_ref().as_str(), "a string")?;
-        parse(word).map_err(|error| self.wrong(key, error)).ok()
+        parse(word)
+            .map_err(|error| self.add_problem(key, error))
+            .ok()
     }
 
     fn one_of<T>(&mut self, key: &Key<'_>, value: &Value<'_>, words: [(&str, T); 2]) -> Option<T> {
@@ -355,12 +357,12 @@ impl PolicyReading {
         for (key, value) in self.table(table, words) {
             let (of, name) = (format!("{}: ", table.get_ref()), key.get_ref());
             if let Err(reason) = check_name(name) {
-                self.wrong(key, format!("{of}{reason}"));
+                self.add_problem(key, format!("{of}{reason}"));
             }
             let word = self.expect(key, &of, value.get_ref().as_str(), "a string");
             match word.map(str::parse) {
                 Some(Ok(rule)) => rules.push((name.to_string(), rule)),
-                Some(Err(error)) => self.wrong(key, format!("{of}{name}: {error}")),
+                Some(Err(error)) => self.add_problem(key, format!("{of}{name}: {error}")),
                 None => {}
             }
         }

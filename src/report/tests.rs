@@ -93,7 +93,7 @@ impl Made {
             volumes: BTreeMap::from([("tables".to_owned(), Volume::Measured(counted))]),
             counters: json!({"queries": {"find": 7}}),
             errors: json!({"42P01": 3}),
-            recorded: Recorded::of(&RecordingAnswer::no("disabled by DO_NOT_TRACK=1")),
+            recorded: Recorded::of(&RecordingAnswer::not_recorded("disabled by DO_NOT_TRACK=1")),
             line_bytes_max: Limits::default().line_bytes_max,
         }
     }
@@ -421,7 +421,7 @@ fn hostile(text: &str) -> Vec<(Made, Vec<&'static str>)> {
         "metadata/*",
     );
     with(
-        &|made| made.recorded = Recorded::of(&RecordingAnswer::no(text)),
+        &|made| made.recorded = Recorded::of(&RecordingAnswer::not_recorded(text)),
         "recorded/because",
     );
     cases

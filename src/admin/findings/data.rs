@@ -74,7 +74,7 @@ impl Places {
 
 /// The problems of the lines.
 #[derive(Debug, Default)]
-struct Wrong {
+struct LineProblems {
     missing: Vec<Finding>,
     unreadable: Places,
     segments: Places,
@@ -87,7 +87,7 @@ struct Wrong {
     now: Option<LineTime>,
 }
 
-impl Fold for Wrong {
+impl Fold for LineProblems {
     fn line(&mut self, line: Line<'_>, raw: &RawRecord<'_>) {
         self.secret_names.add(raw);
         self.sessions.note(raw);
@@ -131,7 +131,7 @@ impl Fold for Wrong {
     }
 }
 
-impl Wrong {
+impl LineProblems {
     fn new(now: Option<LineTime>) -> Self {
         Self {
             now,
@@ -154,14 +154,18 @@ impl Wrong {
 /// and the losses of sessions. Returns the names that suggest secrets, too.
 pub(super) fn about_data(location: &Location) -> Result<(Vec<Finding>, SecretNames)> {
     let now = LineTime::not_after(clock::now());
-    let mut wrong = Wrong::new(now);
+    let mut problems = LineProblems::new(now);
     let mut reader = Reader::open(&location.path())?;
-    reader.fold(&mut wrong, || Wrong::new(now), |_| Ok::<(), Error>(()))?;
-    let secret_names = std::mem::take(&mut wrong.secret_names);
-    Ok((wrong.findings(&location.command("show")), secret_names))
+    reader.fold(
+        &mut problems,
+        || LineProblems::new(now),
+        |_| Ok::<(), Error>(()),
+    )?;
+    let secret_names = std::mem::take(&mut problems.secret_names);
+    Ok((problems.findings(&location.command("show")), secret_names))
 }
 
-impl Wrong {
+impl LineProblems {
     fn findings(mut self, show: &str) -> Vec<Finding> {
         use FindingKind::{Clock, Newer, Unreadable};
         let of_segments = format!("read the file as its owner; `{show}` prints the reason");
@@ -170,7 +174,7 @@ impl Wrong {
         );
         let latest = self.latest.map(|latest| format!(" ({})", latest.as_str()));
         let latest = latest.unwrap_or_default();
-        let future = format!("dated in the future{latest}, so a clock is or was wrong: ");
+        let future = format!("dated in the future{latest}, so a clock is or was problems: ");
         let found = [
             self.segments
                 .finding(Unreadable, "", "unreadable segment", &of_segments),

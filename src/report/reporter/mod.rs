@@ -190,7 +190,7 @@ impl Reporter {
         if let Err(because) = &facts.owner_metadata
             && answer.recording == Recording::Yes
         {
-            answer = RecordingAnswer::no(because);
+            answer = RecordingAnswer::not_recorded(because);
         }
         let recorded = Recorded::of(&answer);
         let since = self.reported();
@@ -235,7 +235,7 @@ impl Reporter {
     /// anything is recorded.
     fn state(&self) -> (Option<Uuid>, RecordingAnswer) {
         match &self.outlet.sink {
-            Sink::Off(off) => (None, RecordingAnswer::no(off.state().1)),
+            Sink::Off(off) => (None, RecordingAnswer::not_recorded(off.state().1)),
             Sink::Recorder(recorder) => {
                 let (state, decision) = recorder.state();
                 let answer = RecordingAnswer::new(state.is_recording, decision.reason());
