@@ -18,6 +18,16 @@ impl Source {
 
     /// Returns the name of the environment variable that switches this source on or off for one
     /// run.
+    ///
+    /// ```
+    /// # #[cfg(unix)] {
+    /// use localtel::admin::Source;
+    ///
+    /// let source: Source = "my-app".parse()?;
+    /// assert_eq!(source.variable(), "MY_APP_TELEMETRY");
+    /// # }
+    /// # Ok::<(), localtel::Error>(())
+    /// ```
     pub fn variable(&self) -> String {
         let upper = self.0.chars().map(|letter| {
             if letter.is_ascii_alphanumeric() {

@@ -106,6 +106,18 @@ impl Builder {
     }
 
     /// Sets the treatment of events while consent is undecided; by default nothing is recorded.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use localtel::Telemetry;
+    /// use localtel::consent::WhenUndecided;
+    ///
+    /// // Recording begins an hour after the first use, unless the user decides before.
+    /// let hour = Duration::from_hours(1);
+    /// let settings = Telemetry::builder("myapp").when_undecided(WhenUndecided::RecordAfter(hour));
+    /// # let _ = settings;
+    /// ```
     pub fn when_undecided(mut self, when_undecided: WhenUndecided) -> Self {
         self.when_undecided = when_undecided;
         self

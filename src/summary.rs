@@ -263,6 +263,16 @@ impl Summary {
     ///
     /// Returns an error if the directory does not exist (see [`crate::Error::is_not_found`]) or
     /// cannot be listed.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// use localtel::read::Summary;
+    ///
+    /// let summary = Summary::read("/home/me/.local/state/myapp/telemetry".as_ref())?;
+    /// println!("{} records in {} bytes", summary.records, summary.bytes);
+    /// # Ok::<(), localtel::Error>(())
+    /// ```
     pub fn read(path: &Path) -> Result<Self> {
         let mut reader = Reader::open(path)?;
         let sizes = reader.segment_sizes();

@@ -264,6 +264,17 @@ impl Telemetry {
     }
 
     /// Returns the status of the handle.
+    ///
+    /// ```
+    /// use localtel::{Consent, Telemetry};
+    ///
+    /// let telemetry = Telemetry::builder("myapp").flag(Consent::Disabled).open();
+    /// let status = telemetry.status();
+    /// assert!(!status.is_recording);
+    /// if let Some(reason) = status.off_because {
+    ///     println!("telemetry is off: {reason}");
+    /// }
+    /// ```
     pub fn status(&self) -> RecordingStatus {
         let (state, decision, off_because) = match &self.outlet.sink {
             Sink::Recorder(recorder) => {
@@ -348,6 +359,17 @@ impl Telemetry {
     /// Ends the session: writes everything that is still in memory, waits for it for at most
     /// `timeout`, and returns the outcomes of all events. Dropping the handle does the same with
     /// five seconds.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use localtel::{Consent, Telemetry};
+    ///
+    /// let telemetry = Telemetry::builder("myapp").flag(Consent::Disabled).open();
+    /// let counts = telemetry.close(Duration::from_secs(1));
+    /// let lost = counts.dropped + counts.failed;
+    /// println!("{lost} of {} events were lost", counts.offered());
+    /// ```
     pub fn close(self, timeout: Duration) -> Counts {
         self.ending.end(clock::deadline(timeout));
         let recorder = self.outlet.recorder();

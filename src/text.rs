@@ -2,6 +2,14 @@
 
 /// Returns `true` if a character acts on a terminal, is invisible, or reorders the characters
 /// around it. The two zero-width joiners are safe: scripts and emoji need them.
+///
+/// ```
+/// use localtel::read::is_unsafe_to_show;
+///
+/// let text = "red: \u{1b}[31m";
+/// let shown: String = text.chars().filter(|character| !is_unsafe_to_show(*character)).collect();
+/// assert_eq!(shown, "red: [31m");
+/// ```
 pub const fn is_unsafe_to_show(character: char) -> bool {
     matches!(
         character,

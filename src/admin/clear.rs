@@ -161,6 +161,19 @@ impl Location {
     /// # Errors
     ///
     /// Returns an error if the directory is missing or cannot be read.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// use localtel::Telemetry;
+    /// use localtel::admin::Location;
+    ///
+    /// let location = Location::of(&Telemetry::builder("myapp"))?;
+    /// let plan = location.plan_clear(Some("2026-11-01T00:00:00Z".parse()?))?;
+    /// println!("removes {} segments, keeps {}", plan.to_remove.len(), plan.to_keep.len());
+    /// plan.run()?;
+    /// # Ok::<(), localtel::Error>(())
+    /// ```
     pub fn plan_clear(&self, before: Option<Timestamp>) -> Result<ClearPlan> {
         Ok(plan(&self.path(), self.segments()?, before))
     }

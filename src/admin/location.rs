@@ -408,6 +408,13 @@ impl fmt::Display for Location {
 }
 
 /// A word quoted for a shell.
+///
+/// ```
+/// use localtel::admin::ShellWord;
+///
+/// assert_eq!(ShellWord("/var/log").to_string(), "/var/log");
+/// assert_eq!(ShellWord("/my files").to_string(), "'/my files'");
+/// ```
 #[derive(Debug)]
 #[expect(clippy::exhaustive_structs, reason = "it is a word")]
 pub struct ShellWord<'w>(pub &'w str);

@@ -80,7 +80,7 @@ impl Location {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SecretsInText {
-    /// The secrets, in the order of the text.
+    /// The text with the secrets masked.
     pub masked: String,
     /// The secrets, in the order of the text.
     pub found: Vec<FoundSecret>,
@@ -90,7 +90,7 @@ pub struct SecretsInText {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct FoundSecret {
-    /// The description of the rule.
+    /// The name of the rule.
     pub rule: &'static str,
     /// The description of the rule.
     pub about: &'static str,
@@ -100,6 +100,15 @@ pub struct FoundSecret {
 
 impl SecretsInText {
     /// Applies the rules to a text, with the home directory and the user's name of an environment.
+    ///
+    /// ```
+    /// use localtel::admin::{Environment, SecretsInText};
+    ///
+    /// let environment = Environment::of_process();
+    /// let secrets = SecretsInText::find("login with password=hunter2 failed", &environment);
+    /// assert_eq!(secrets.masked, "login with password=[secret] failed");
+    /// assert_eq!(secrets.found.len(), 1);
+    /// ```
     pub fn find(text: &str, environment: &Environment) -> Self {
         let home = environment.home();
         let home = home.as_deref().and_then(std::path::Path::to_str);
@@ -124,6 +133,16 @@ impl SecretsInText {
 /// # Errors
 ///
 /// Returns the problem, as a clause.
+///
+/// # Examples
+///
+/// ```
+/// use localtel::admin::parse_policy;
+///
+/// assert!(parse_policy("level = \"warn\"").is_ok());
+/// let problem = parse_policy("level = \"loud\"").unwrap_err();
+/// assert!(problem.contains("line 1: level: `loud` is not one of"));
+/// ```
 pub fn parse_policy(text: &str) -> Result<Policy, String> {
     Owner::parse(text.as_bytes()).map(|owner| owner.policy)
 }

@@ -36,7 +36,7 @@ pub struct Subject<'a> {
     pub level: Level,
     /// The part of the record.
     pub part: RecordPart<'a>,
-    /// Whether some of them were texts.
+    /// Whether some of its values were texts.
     pub has_texts: bool,
 }
 

@@ -145,6 +145,21 @@ impl Command<'_> {
 
     /// Sets a function that describes errors of the application's own types, for
     /// [`failure`](Self::failure). It is called with the error and with each of its sources.
+    ///
+    /// ```
+    /// use std::num::ParseIntError;
+    ///
+    /// use localtel::recording::ErrorDescription;
+    /// use localtel::{Consent, Telemetry};
+    ///
+    /// let telemetry = Telemetry::builder("myapp").flag(Consent::Disabled).open();
+    /// let mut command = telemetry.command("import");
+    /// command.describe_errors(|error| {
+    ///     error.downcast_ref::<ParseIntError>()?;
+    ///     Some(ErrorDescription::of("InvalidNumber", "a column is not a number"))
+    /// });
+    /// command.finish(&"12a".parse::<u32>());
+    /// ```
     pub fn describe_errors(
         &mut self,
         describe: fn(&(dyn Error + 'static)) -> Option<ErrorDescription>,

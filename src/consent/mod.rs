@@ -34,6 +34,15 @@ use stored::Choice;
 pub(crate) use stored::{Scope, StoredConsent};
 
 /// The decision of a user on recording.
+///
+/// ```
+/// use localtel::Consent;
+///
+/// assert_eq!("off".parse::<Consent>()?, Consent::Disabled);
+/// assert_eq!("".parse::<Consent>()?, Consent::Undecided);
+/// assert!("maybe".parse::<Consent>().is_err());
+/// # Ok::<(), localtel::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize)]
 #[serde(rename_all = "lowercase")]
 #[expect(

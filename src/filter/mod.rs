@@ -139,6 +139,18 @@ impl Filter {
 
     /// Returns `true` if a record matches all conditions. Returns `false` for a record whose values
     /// are nested more deeply than a line allows.
+    ///
+    /// ```
+    /// use localtel::read::{Filter, Record};
+    ///
+    /// let line = br#"{"timestamp":"2026-11-21T08:15:30.123456Z","level":"INFO","source":"myapp",
+    /// "target":"myapp","session":"01936f0e-0000-7000-8000-000000000000","seq":0,
+    /// "properties":{"duration":871}}"#;
+    /// let record = Record::parse(line)?;
+    /// assert!(Filter::new().term("duration>100".parse()?).matches(&record));
+    /// assert!(!Filter::new().levels("warn".parse()?).matches(&record));
+    /// # Ok::<(), localtel::Error>(())
+    /// ```
     pub fn matches(&self, record: &Record) -> bool {
         let line = record.to_line();
         let raw = RawRecord::at(&line);
@@ -200,6 +212,14 @@ pub enum FilterVerdict<'f> {
 }
 
 /// A range of levels, written as `warn` (that and above), `=info` (only that) or `debug..warn`.
+///
+/// ```
+/// use localtel::read::Levels;
+///
+/// assert_eq!("warn".parse::<Levels>()?, "warn..error".parse()?);
+/// assert!("error..debug".parse::<Levels>().is_err());
+/// # Ok::<(), localtel::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Levels {
     least: Level,

@@ -286,11 +286,21 @@ impl Reader {
         Follower::new(self.walk)
     }
 
-    /// Returns a reader that goes from the end to the start.
+    /// Returns a reader of the same records from the last to the first.
     ///
     /// # Errors
     ///
     /// Returns an error if the directory cannot be listed.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// use localtel::read::Reader;
+    ///
+    /// let mut reader = Reader::reverse("/home/me/.local/state/myapp/telemetry".as_ref())?;
+    /// let last_ten: Vec<_> = reader.records().filter_map(Result::ok).take(10).collect();
+    /// # Ok::<(), localtel::Error>(())
+    /// ```
     pub fn reverse(path: &Path) -> Result<Reverse> {
         let reader = Self::open(path)?;
         Ok(Reverse::new(reader.walk.into_listed(), reader.last))

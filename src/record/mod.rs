@@ -305,6 +305,20 @@ impl Record {
     /// # Errors
     ///
     /// Returns an error with the reason if the line is not a record.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use localtel::read::Record;
+    ///
+    /// let line = br#"{"timestamp":"2026-11-21T08:15:30.123456Z","level":"INFO","source":"myapp",
+    /// "target":"myapp","session":"01936f0e-0000-7000-8000-000000000000","seq":0,
+    /// "properties":{"duration":871}}"#;
+    /// let record = Record::parse(line)?;
+    /// assert_eq!(record.timestamp.to_string(), "2026-11-21T08:15:30.123456Z");
+    /// assert_eq!(record.properties.get("duration"), Some(&871.into()));
+    /// # Ok::<(), localtel::Error>(())
+    /// ```
     pub fn parse(line: &[u8]) -> Result<Self, Error> {
         serde_json::from_slice(line).map_err(|error| Error::invalid("record", error.to_string()))
     }

@@ -174,7 +174,7 @@ impl LineProblems {
         );
         let latest = self.latest.map(|latest| format!(" ({})", latest.as_str()));
         let latest = latest.unwrap_or_default();
-        let future = format!("dated in the future{latest}, so a clock is or was problems: ");
+        let future = format!("dated in the future{latest}, so a clock is or was wrong: ");
         let found = [
             self.segments
                 .finding(Unreadable, "", "unreadable segment", &of_segments),
