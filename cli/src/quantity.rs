@@ -18,6 +18,19 @@ pub(crate) fn size(bytes: u64) -> String {
     format!("{}.{} {unit}", tenths / 10, tenths % 10)
 }
 
+/// Formats a size, without a fraction of zero.
+pub(crate) fn round_size(bytes: u64) -> String {
+    size(bytes).replace(".0 ", " ")
+}
+
+/// Formats an age in the largest unit of which it is a whole number.
+pub(crate) fn age(seconds: u64) -> String {
+    const UNITS: [(u64, &str); 3] = [(24 * 60 * 60, "day"), (60 * 60, "hour"), (60, "minute")];
+    let whole = UNITS.iter().find(|(unit, _)| seconds.is_multiple_of(*unit));
+    let (unit, noun) = whole.copied().unwrap_or((1, "second"));
+    count(seconds / unit, noun)
+}
+
 /// Formats a number with its noun, in the plural if needed.
 pub(crate) fn count(number: u64, noun: &str) -> String {
     let ending = if number == 1 { "" } else { "s" };
@@ -27,6 +40,19 @@ pub(crate) fn count(number: u64, noun: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_age_is_exact_in_its_largest_whole_unit() {
+        let table = [
+            (90 * 24 * 60 * 60, "90 days"),
+            (36 * 60 * 60, "36 hours"),
+            (90 * 60, "90 minutes"),
+            (1, "1 second"),
+        ];
+        for (seconds, expected) in table {
+            assert_eq!(age(seconds), expected);
+        }
+    }
 
     #[test]
     fn sizes_have_a_fitting_unit() {

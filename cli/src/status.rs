@@ -8,7 +8,7 @@ use localtel::read::Summary;
 
 use super::exit::Exit;
 use super::failure::Failure;
-use super::quantity::{count, size};
+use super::quantity::{age, count, round_size, size};
 use super::sanitize::Sanitized;
 use super::screen::Screen;
 
@@ -68,6 +68,16 @@ fn print(status: &Status, location: &Location, out: &mut dyn Write) -> io::Resul
         " (does not exist yet)"
     };
     writeln!(out, "directory: {}{missing}", Sanitized(&status.directory))?;
+    let limits = &status.limits;
+    let (most, oldest) = (
+        round_size(limits.total_bytes_max),
+        age(limits.age_seconds_max),
+    );
+    let known = match location.command_name() {
+        Some(_) => "",
+        None => ", unless the application sets others",
+    };
+    writeln!(out, "limits: {most}, {oldest}{known}")?;
     match (status.grace(), &status.first_seen) {
         (Some(left), _) => writeln!(out, "grace: {left} left")?,
         (None, Some(_)) => {
@@ -108,7 +118,11 @@ fn print_recording(status: &Status, out: &mut dyn Write) -> io::Result<()> {
     )?;
     if let Some(own) = &status.record_and_run {
         let because = Sanitized(&own.because);
-        writeln!(out, "record and run: {}, because {because}", own.recording)?;
+        writeln!(
+            out,
+            "`localtel record` and `run`: {}, because {because}",
+            own.recording
+        )?;
     }
     let when = status.choice().map(made_by).unwrap_or_default();
     writeln!(out, "decided by: {}{}", status.decided_by, Sanitized(&when))?;
@@ -189,3 +203,46 @@ Changes nothing, and works whether or not anything is recorded.
 Examples:
   localtel status
   localtel --app myapp status --json | jq -r .status";
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use localtel::admin::{Environment, Selection};
+    use localtel::{Limits, Telemetry};
+
+    use super::*;
+    use crate::screen::Memory;
+
+    fn text(location: &Location) -> String {
+        let mut memory = Memory::default();
+        let args = StatusArgs { json: false };
+        memory.with(|screen| run(location, &args, screen).unwrap());
+        memory.out()
+    }
+
+    #[test]
+    fn the_limits_are_shown_with_what_is_known_of_them() {
+        let home = tempfile::tempdir().unwrap();
+        let directory = home.path().to_str().unwrap();
+        let environment = Environment::for_test("myapp", &[("LOCALTEL_DIR", directory)]);
+        let builder = Telemetry::builder("myapp").limits(Limits {
+            total_bytes_max: 64 << 20,
+            age_max: Duration::from_hours(36),
+            ..Limits::default()
+        });
+        let embedded = text(&Location::of_application(&builder, &environment).unwrap());
+        assert!(
+            embedded.contains("\nlimits: 64 MiB, 36 hours\n"),
+            "{embedded}"
+        );
+        let selection = Selection {
+            application: Some("myapp".parse().unwrap()),
+            ..Selection::default()
+        };
+        let outside = Location::find(&selection, &environment).unwrap().unwrap();
+        let outside = text(&outside);
+        let expected = "\nlimits: 256 MiB, 90 days, unless the application sets others\n";
+        assert!(outside.contains(expected), "{outside}");
+    }
+}

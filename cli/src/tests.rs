@@ -144,7 +144,7 @@ fn status_of_an_empty_home_is_undecided_and_writes_nothing() {
             "status: undecided",
             "uuid: none",
             "recording: unknown, because consent is undecided, and the application decides whether it records",
-            "record and run: no, because consent is undecided, and nothing is recorded until it is enabled",
+            "`localtel record` and `run`: no, because consent is undecided, and nothing is recorded until it is enabled",
             "decided by: the default",
         ]
     );

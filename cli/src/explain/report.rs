@@ -13,6 +13,9 @@ pub(super) struct ExplainReport<'a> {
     /// The fields of `status`.
     #[serde(flatten)]
     status: &'a Status,
+    /// `application` if the verdicts include the rules of the application itself, or `default` if
+    /// those are not known.
+    verdicts_known_from: &'static str,
     /// The recorded events.
     pub(super) events: Vec<EventReport<'a>>,
     /// Number of records of events that are not listed.
@@ -68,6 +71,10 @@ impl<'a> ExplainReport<'a> {
         let inventory = &facts.inventory;
         Self {
             status: &facts.status,
+            verdicts_known_from: match facts.location.application_policy() {
+                Some(_) => "application",
+                None => "default",
+            },
             events: inventory
                 .events
                 .iter()

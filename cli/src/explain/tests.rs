@@ -150,6 +150,25 @@ fn records_are_still_listed_while_recording_is_off() {
 }
 
 #[test]
+fn the_list_names_the_rules_that_its_actions_follow() {
+    let record = line("\"a\"", r#""properties":{"user":"p-1"}"#);
+    let outside = ExplainHome::new().with(SEGMENT, &record);
+    let text = outside.text();
+    assert!(text.contains("the action of your policy on it"), "{text}");
+    assert!(
+        text.contains("Rules of myapp itself are known only to it, and may be stricter."),
+        "{text}"
+    );
+    assert_eq!(outside.json()["verdicts_known_from"], "default");
+
+    let embedded = ExplainHome::embedded(WhenUndecided::Record).with(SEGMENT, &record);
+    let text = embedded.text();
+    assert!(text.contains("the action of the policies on it"), "{text}");
+    assert!(!text.contains("known only to it"), "{text}");
+    assert_eq!(embedded.json()["verdicts_known_from"], "application");
+}
+
+#[test]
 fn embedded_explain_has_the_applications_limits() {
     let home = ExplainHome::embedded(WhenUndecided::Record);
     let text = home.text();
@@ -435,6 +454,7 @@ fn the_json_has_stable_keys() {
         "update",
         "update_problem",
         "uuid",
+        "verdicts_known_from",
     ];
     assert_eq!(keys, expected);
     let expected = serde_json::json!([{

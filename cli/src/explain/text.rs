@@ -12,7 +12,7 @@ use localtel::{Level, Policy};
 use super::Explanation;
 use super::inventory::{Inventory, ValueType};
 use super::report::{EventReport, ExplainReport, ValuesReport};
-use crate::quantity::{count, size};
+use crate::quantity::{age, count, round_size, size};
 use crate::rules::{SECRETS, sentences};
 use crate::sanitize::{Quoted, Sanitized};
 
@@ -187,7 +187,7 @@ fn storage(facts: &Explanation<'_>) -> Vec<String> {
     let limits = &facts.status.limits;
     let (most, age) = (
         round_size(limits.total_bytes_max),
-        days(limits.age_seconds_max),
+        age(limits.age_seconds_max),
     );
     let bounds = match facts.location.command_name() {
         Some(_) => format!("At most {most} and {age} are kept."),
@@ -284,18 +284,6 @@ fn application<'a>(facts: &Explanation<'a>) -> &'a str {
         .map_or("the application", |name| name.as_str())
 }
 
-/// Formats a size, without a fraction of zero.
-fn round_size(bytes: u64) -> String {
-    size(bytes).replace(".0 ", " ")
-}
-
-fn days(seconds: u64) -> String {
-    match seconds / DAY_SECONDS {
-        0 => count(seconds.div_ceil(HOUR_SECONDS), "hour"),
-        days => count(days, "day"),
-    }
-}
-
 /// Prints the recorded events: those of the application first, then localtel's own.
 fn print_inventory(
     facts: &Explanation<'_>,
@@ -321,12 +309,35 @@ fn print_inventory(
             count(inventory.records_of_others, "record")
         )?;
     }
+    if storage.records > 0 {
+        for sentence in about_rows(facts) {
+            writeln!(out, "  {sentence}")?;
+        }
+    }
     let events = ExplainReport::new(facts).events.into_iter();
     let (own, theirs): (Vec<_>, Vec<_>) = events.partition(|event| event.target == OWN_TARGET);
     for event in theirs.iter().chain(&own) {
         print_event(event, out)?;
     }
     print_secret_names(facts, inventory, out)
+}
+
+/// Describes the rows of the tables, and which rules their actions follow.
+fn about_rows(facts: &Explanation<'_>) -> Vec<String> {
+    let of = match facts.location.application_policy() {
+        Some(_) => "the policies",
+        None => "your policy",
+    };
+    let mut said = vec![format!(
+        "For each property: its records, the action of {of} on it, and its latest value."
+    )];
+    if facts.location.application_policy().is_none() {
+        said.push(format!(
+            "Rules of {} itself are known only to it, and may be stricter.",
+            application(facts)
+        ));
+    }
+    said
 }
 
 fn print_secret_names(
@@ -447,7 +458,5 @@ fn about_own(event: &str) -> &'static str {
 
 /// Widest column for names; longer names shift the columns after them.
 const WIDTH_MAX: usize = 40;
-const HOUR_SECONDS: u64 = 60 * 60;
-const DAY_SECONDS: u64 = 24 * HOUR_SECONDS;
 /// The minimum level, unless the application sets one.
 const USUAL_LEVEL: Level = Level::Info;

@@ -202,7 +202,11 @@ impl AnswerHome {
 
     /// Returns the answer of `status` for `record` and `run`, after checking that they act on it.
     fn answer_of_commands(&self) -> String {
-        let differing = self.line(TestedProgram::Outside, &["status"], "record and run: ");
+        let differing = self.line(
+            TestedProgram::Outside,
+            &["status"],
+            "`localtel record` and `run`: ",
+        );
         let own = self.line(TestedProgram::Outside, &["status"], "recording: ");
         let printed = differing.or(own).unwrap();
         let before = self.events();
