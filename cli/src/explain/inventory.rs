@@ -2,11 +2,12 @@
 //! example. One pass of the reader in bounded memory; what exceeds the limits is only counted.
 //! `explain` prints it.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use localtel::Level;
 use localtel::admin::{RecordPart, SecretNames};
-use localtel::read::raw::{Object, RawRecord, RawText, RawValue};
+use localtel::read::raw::{RawRecord, RawText, RawValue};
 use localtel::read::{Damage, Fold, Line};
 use serde::Serialize;
 
@@ -121,26 +122,43 @@ pub(super) enum ValueType {
 
 impl Example {
     fn of(value: &RawValue<'_>) -> Self {
-        let text = value.to_text();
-        let kind = match value {
-            RawValue::Text(_) => ValueType::String,
-            RawValue::Number(_) => ValueType::Number,
-            RawValue::Word(_) if text == "null" => ValueType::Null,
-            RawValue::Word(_) => ValueType::Boolean,
-            RawValue::Compound(_) if text.starts_with('[') => ValueType::Array,
-            RawValue::Compound(_) => ValueType::Object,
+        let mut example = Self {
+            kind: ValueType::of(value),
+            text: String::new(),
         };
-        let text = cut(&text);
-        Self { kind, text }
+        example.set_text(&value.to_text());
+        example
+    }
+
+    /// Sets the text, cut to the length of an example.
+    fn set_text(&mut self, text: &str) {
+        self.text.clear();
+        // So many bytes are no more letters.
+        let is_short = text.len() <= EXAMPLE_LETTERS_MAX;
+        let end = text.char_indices().nth(EXAMPLE_LETTERS_MAX);
+        match end
+            .filter(|_| !is_short)
+            .and_then(|(end, _)| text.get(..end))
+        {
+            Some(beginning) => {
+                self.text.push_str(beginning);
+                self.text.push('…');
+            }
+            None => self.text.push_str(text),
+        }
     }
 }
 
-/// Cuts a text to the length of an example.
-fn cut(text: &str) -> String {
-    let end = text.char_indices().nth(EXAMPLE_LETTERS_MAX);
-    match end.and_then(|(end, _)| text.get(..end)) {
-        Some(beginning) => format!("{beginning}…"),
-        None => text.to_owned(),
+impl ValueType {
+    fn of(value: &RawValue<'_>) -> Self {
+        match value {
+            RawValue::Text(_) => Self::String,
+            RawValue::Number(_) => Self::Number,
+            RawValue::Word(word) if word == "null" => Self::Null,
+            RawValue::Word(_) => Self::Boolean,
+            RawValue::Compound(json) if json.starts_with('[') => Self::Array,
+            RawValue::Compound(_) => Self::Object,
+        }
     }
 }
 
@@ -150,7 +168,8 @@ impl Values {
         self.kinds.contains(&ValueType::String)
     }
 
-    fn first(example: Example, record: u64) -> Self {
+    fn first(value: &RawValue<'_>, record: u64) -> Self {
+        let example = Example::of(value);
         Self {
             records: 1,
             kinds: BTreeSet::from([example.kind]),
@@ -159,24 +178,24 @@ impl Values {
         }
     }
 
-    fn add(&mut self, example: Example, record: u64) {
+    fn add(&mut self, value: &RawValue<'_>, record: u64) {
         if self.counted != record {
             self.records += 1;
             self.counted = record;
         }
-        self.kinds.insert(example.kind);
-        self.set_example(example);
+        let kind = ValueType::of(value);
+        self.kinds.insert(kind);
+        if kind != ValueType::Null {
+            self.example.kind = kind;
+            self.example.set_text(&value.to_text());
+        }
     }
 
     fn merge(&mut self, later: Self) {
         self.records += later.records;
         self.kinds.extend(later.kinds);
-        self.set_example(later.example);
-    }
-
-    fn set_example(&mut self, later: Example) {
-        if later.kind != ValueType::Null {
-            self.example = later;
+        if later.example.kind != ValueType::Null {
+            self.example = later.example;
         }
     }
 }
@@ -221,7 +240,14 @@ impl Inventory {
     /// Counts a record.
     fn add(&mut self, raw: &RawRecord<'_>) {
         self.records += 1;
-        self.secret_names.add(raw);
+        let of_spans = raw.spans.iter();
+        let of_spans = of_spans.map(|(name, object)| (Some(name.decoded()), object.members()));
+        let parts: Vec<_> = std::iter::once((None, raw.properties.members()))
+            .chain(of_spans)
+            .collect();
+        for (name, value) in parts.iter().flat_map(|(_, members)| members) {
+            self.secret_names.add_property(name, value);
+        }
         let key = EventKey {
             target: raw.target.decoded().into_owned(),
             event: raw.event.map(|event| event.decoded().into_owned()),
@@ -234,11 +260,10 @@ impl Inventory {
         event.records += 1;
         event.level = event.level.max(raw.level);
         if let Some(message) = raw.message.map(RawText::decoded) {
-            event.add_message(Values::first(Example::of(&RawValue::Text(message)), number));
+            event.add_message(&RawValue::Text(message), number);
         }
-        event.add(None, raw.properties, number, &mut known);
-        for (name, properties) in raw.spans.iter() {
-            event.add(Some(&name.decoded()), properties, number, &mut known);
+        for (in_span, members) in &parts {
+            event.add(in_span.as_deref(), members, number, &mut known);
         }
         self.properties = known;
     }
@@ -255,20 +280,25 @@ impl EventTally {
         }
     }
 
-    fn add_message(&mut self, later: Values) {
+    fn add_message(&mut self, message: &RawValue<'_>, record: u64) {
         match &mut self.message {
-            Some(values) => values.merge(later),
-            none => *none = Some(later),
+            Some(values) => values.add(message, record),
+            none => *none = Some(Values::first(message, record)),
         }
     }
 
     /// Adds the values of one record or span; `known` is the number of properties in all events.
-    fn add(&mut self, in_span: Option<&str>, object: Object<'_>, record: u64, known: &mut usize) {
-        for (name, value) in object.members() {
-            let example = Example::of(&value);
-            match self.values_of(in_span, &name) {
-                Some(values) => values.add(example, record),
-                None => self.add_property(in_span, &name, Values::first(example, record), known),
+    fn add(
+        &mut self,
+        in_span: Option<&str>,
+        members: &[(Cow<'_, str>, RawValue<'_>)],
+        record: u64,
+        known: &mut usize,
+    ) {
+        for (name, value) in members {
+            match self.values_of(in_span, name) {
+                Some(values) => values.add(value, record),
+                None => self.add_property(in_span, name, Values::first(value, record), known),
             }
         }
     }
@@ -277,8 +307,10 @@ impl EventTally {
         self.records += later.records;
         self.level = self.level.max(later.level);
         self.values_of_others += later.values_of_others;
-        if let Some(message) = later.message {
-            self.add_message(message);
+        match (&mut self.message, later.message) {
+            (Some(values), Some(later)) => values.merge(later),
+            (none @ None, later) => *none = later,
+            (Some(_), None) => {}
         }
         for (id, later) in later.properties {
             match self.values_of(id.in_span.as_deref(), &id.name) {
@@ -415,7 +447,9 @@ mod tests {
         // The record that was counted last does not matter here.
         let counted = regex::Regex::new(r"counted: \d+").unwrap();
         let text = |inventory: &Inventory| {
-            let text = format!("{inventory:?}");
+            let secrets = serde_json::to_string(&inventory.secret_names).unwrap();
+            let (records, of_others) = (inventory.records, inventory.records_of_others);
+            let text = format!("{records} {of_others} {secrets} {:?}", inventory.events);
             counted.replace_all(&text, "").into_owned()
         };
         let whole = inventory(lines.clone());
