@@ -181,7 +181,7 @@ fn hint_for(error: &Error, command: impl FnOnce(&str) -> String) -> Option<Strin
                 .to_owned(),
         ),
         ErrorKind::Format { path, .. } => Some(format!(
-            "look at {}; a newer localtel may have written it",
+            "check {}; a newer localtel may have written it",
             path.display()
         )),
         ErrorKind::OtherUser { .. }
@@ -206,8 +206,7 @@ fn hint_for_io(
         ))
     } else if kind == io::ErrorKind::PermissionDenied {
         Some(format!(
-            "telemetry belongs to the user whose program recorded it; `ls -ld {path}` shows whose \
-             that is"
+            "telemetry belongs to the user whose program recorded it; `ls -ld {path}` shows the owner"
         ))
     } else if kind == io::ErrorKind::NotADirectory {
         Some(format!("a part of {path} is a file; use another directory"))

@@ -107,7 +107,7 @@ fn none_in(root: &Path, environment: &Environment) -> Failure {
     );
     let lines = inaccessible
         .iter()
-        .map(|source| format!("{source}  cannot be entered"));
+        .map(|source| format!("{source}  cannot be accessed"));
     Failure::usage(message)
         .details(lines.collect())
         .hint(format!("`localtel --app {first} doctor` shows its owner"))

@@ -191,7 +191,7 @@ fn print_storage(out: &mut dyn Write, storage: &Summary) -> io::Result<()> {
         losses.dropped, losses.refused, losses.failed
     )?;
     if losses.dropped > 0 {
-        writeln!(out, "to drop none: {AGAINST_DROPS}")?;
+        writeln!(out, "to drop no events: {AGAINST_DROPS}")?;
     }
     writeln!(out, "damage: {}", count(storage.damage, "unreadable item"))
 }

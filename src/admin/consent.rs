@@ -104,7 +104,7 @@ impl Location {
         match stored {
             StoredConsent::Missing | StoredConsent::Known(_) => None,
             StoredConsent::Newer { .. } => Some("install the localtel that wrote it".to_owned()),
-            StoredConsent::Unreadable { .. } => Some("let its owner read it".to_owned()),
+            StoredConsent::Unreadable { .. } => Some("make it readable for its owner".to_owned()),
             StoredConsent::Empty { .. } | StoredConsent::Damaged { .. } => {
                 let command = |choice: &str| self.command(&format!("{choice}{options}"));
                 let (enable, disable) = (command("enable"), command("disable"));

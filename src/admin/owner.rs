@@ -74,7 +74,7 @@ fn inside_service(owner: u32, path: &Path, command: &str) -> String {
     let words = command.strip_prefix(&format!("sudo -u '#{owner}' "));
     match (elsewhere::closed_to(owner, path), words) {
         (Some(closed), Some(words)) => format!(
-            " (who cannot enter {}; inside a service with DynamicUser= it is `nsenter -t PID -m -S {owner} -G {owner} \
+            " (that user cannot enter {}; inside a service with DynamicUser= it is `nsenter -t PID -m -S {owner} -G {owner} \
              {words}`)",
             closed.display()
         ),

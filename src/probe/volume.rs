@@ -122,7 +122,7 @@ fn volume(path: &Path, limits: VolumeLimits) -> Volume {
         }),
         FileKind::Other => Volume::Unknown("it is neither a file nor a directory".to_owned()),
         FileKind::Symlink => Volume::Unknown(
-            "it is a symbolic link, which is not followed; name what it leads to".to_owned(),
+            "it is a symbolic link, which is not followed; use its target".to_owned(),
         ),
     }
 }

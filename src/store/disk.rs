@@ -145,8 +145,7 @@ impl Directory {
         }
         let mode = self.owned.mode.as_raw_mode();
         Err(OpenError::Unfit(format!(
-            "other users may look into it (mode {mode:04o}) and it holds other things; name a directory of \
-             its own, or `chmod 700` it"
+            "other users may read it (mode {mode:04o}), and it contains other files; use a separate directory, or `chmod 700` it"
         )))
     }
 
@@ -530,8 +529,7 @@ fn describe_open_failure(path: &Path, error: io::Error) -> OpenError {
     }
     match rustix::fs::lstat(path).map(|stat| FileType::from_raw_mode(stat.st_mode)) {
         Ok(FileType::Symlink) => OpenError::Unfit(
-            "it is a symbolic link, which could lead anywhere; name the directory itself"
-                .to_owned(),
+            "it is a symbolic link, which is not followed; use the directory itself".to_owned(),
         ),
         Ok(FileType::Directory) | Err(_) => OpenError::Io(match elsewhere::nearest_visible(path) {
             Some((at, owner)) => explain_denial(error, at, owner),

@@ -103,25 +103,25 @@ impl Limits {
         let wrong = |reason: String| Err(Error::invalid("limits", reason));
         if self.string_bytes_max < 16 {
             return wrong(format!(
-                "a string of {} bytes cannot hold a value; give at least 16",
+                "strings of {} bytes are too short for values; use at least 16",
                 self.string_bytes_max
             ));
         }
         if self.line_bytes_max < LINE_BYTES_LEAST {
             return wrong(format!(
-                "a line of {} bytes cannot hold a record; give at least {LINE_BYTES_LEAST}",
+                "lines of {} bytes are too short for records; use at least {LINE_BYTES_LEAST}",
                 self.line_bytes_max
             ));
         }
         if self.segment_bytes_max < SEGMENT_BYTES_LEAST {
             return wrong(format!(
-                "a segment of {} bytes is too small; give at least {SEGMENT_BYTES_LEAST}",
+                "segments of {} bytes are too small; use at least {SEGMENT_BYTES_LEAST}",
                 self.segment_bytes_max
             ));
         }
         if self.total_bytes_max < self.segment_bytes_max.saturating_mul(2) {
             return wrong(format!(
-                "a total of {} bytes must hold two segments of {} bytes",
+                "a total of {} bytes is too small for two segments of {} bytes",
                 self.total_bytes_max, self.segment_bytes_max
             ));
         }
@@ -132,7 +132,7 @@ impl Limits {
         }
         if self.buffer_bytes_max < self.line_bytes_max.saturating_mul(2) {
             return wrong(format!(
-                "a buffer of {} bytes must hold two lines of {} bytes",
+                "a buffer of {} bytes is too small for two lines of {} bytes",
                 self.buffer_bytes_max, self.line_bytes_max
             ));
         }
@@ -287,28 +287,28 @@ mod tests {
                     string_bytes_max: 3,
                     ..Limits::default()
                 },
-                "a string of 3 bytes",
+                "strings of 3 bytes",
             ),
             (
                 Limits {
                     line_bytes_max: 100,
                     ..Limits::default()
                 },
-                "a line of 100 bytes",
+                "lines of 100 bytes",
             ),
             (
                 Limits {
                     segment_bytes_max: 100,
                     ..Limits::default()
                 },
-                "a segment of 100 bytes",
+                "segments of 100 bytes",
             ),
             (
                 Limits {
                     total_bytes_max: 17 * MIB,
                     ..Limits::default()
                 },
-                "must hold two segments",
+                "is too small for two segments",
             ),
             (
                 Limits {
@@ -322,7 +322,7 @@ mod tests {
                     buffer_bytes_max: 4096,
                     ..Limits::default()
                 },
-                "must hold two lines",
+                "is too small for two lines",
             ),
         ];
         for (limits, expected) in cases {

@@ -66,7 +66,7 @@ pub(crate) enum ReadError {
     #[error("it is not a regular file; a symbolic link is not followed")]
     NotRegular,
     /// It is larger than any file that localtel writes.
-    #[error("it is larger than any file of ours")]
+    #[error("it is larger than any such file")]
     TooLarge,
     /// The operating system refused. The contents are not known, and the next try may succeed.
     #[error("{0}")]

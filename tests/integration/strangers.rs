@@ -240,7 +240,7 @@ fn files_that_others_can_read_are_made_private_or_not_used() {
     set(&place.path(), 0o755);
     std::fs::write(place.path().join("thesis.tex"), "").unwrap();
     let error = place.builder().try_open().unwrap_err().to_string();
-    assert!(error.contains("holds other things"), "{error}");
+    assert!(error.contains("contains other files"), "{error}");
     assert_eq!(mode(&place.path()), 0o755);
 }
 

@@ -138,7 +138,7 @@ fn rules_of_owner(facts: &Explanation<'_>) -> Vec<String> {
     match (facts.status.policy.owner, &facts.owner) {
         (OwnerState::Damaged, _) => vec![
             "policy.toml is invalid, so nothing at all is recorded until it is fixed;".to_owned(),
-            format!("`{policy}` reports what is wrong with it."),
+            format!("`{policy}` prints the error."),
         ],
         (OwnerState::Narrows, Some(owner)) => {
             let mut lines = vec![format!("By your own rules, which `{policy}` shows:")];
@@ -447,7 +447,7 @@ fn about_own(event: &str) -> &'static str {
         "session.end" => {
             "A process ended: how many events it recorded, how many it lost, and its counters."
         }
-        "dropped" => "Events were lost for lack of room: how many, and why.",
+        "dropped" => "Events were lost because the buffer was full: how many, and why.",
         "consent" => "Recording was allowed again while the application ran.",
         "report" => "A regular report of the application on itself, this machine and its counters.",
         "version" => "The application's version changed.",

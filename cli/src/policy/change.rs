@@ -308,8 +308,7 @@ const NAME_HINT: &str =
     "a name is exact, a prefix that ends in `*`, or `*.` and a name at any depth";
 
 /// Note on `keep` for a name.
-const KEPT: &str =
-    "it is only spared from wider rules of this file; what the application forbids stays forbidden";
+const KEPT: &str = "only wider rules of this file no longer apply to it; what the application forbids stays forbidden";
 /// Note on `keep` for the name of a secret.
 const CLEAR: &str = "its texts are recorded in clear from now on, although the name means a secret, \
      unless a rule of the application forbids it";

@@ -232,7 +232,7 @@ fn change_failed(error: Error, location: &Location) -> Failure {
              reports whether it is valid"
         )),
         ErrorKind::Invalid { .. } => Failure::failed(error.chain())
-            .hint(format!("nothing was changed; `{policy}` shows what is there")),
+            .hint(format!("nothing was changed; `{policy}` shows the rules")),
         ErrorKind::Io { .. } if location.is_policy_not_a_file() => {
             let file = location.policy_file();
             let file = file.display();
@@ -262,8 +262,7 @@ fn check_row(
         return Err(Failure::usage("the row has no key").hint(help));
     }
     if value.is_none() && include.is_none() {
-        let message =
-            format!("metadata: give a value for {key:?}, or --include yes or no, or both");
+        let message = format!("metadata: {key:?} needs a value, or --include yes or no, or both");
         let hint = location.command("policy metadata KEY VALUE");
         return Err(Failure::usage(message).hint(hint));
     }
@@ -373,7 +372,7 @@ fn read_text(screen: &mut Screen<'_>) -> Result<String, Failure> {
     if bytes.len() as u64 > INPUT_BYTES_MAX {
         return Err(
             Failure::failed(format!("the input is longer than {INPUT_BYTES_MAX} bytes"))
-                .hint("give it in parts"),
+                .hint("split it into parts"),
         );
     }
     Ok(String::from_utf8_lossy(&bytes).into_owned())

@@ -209,7 +209,7 @@ impl CommandRecorder<'_> {
 /// Examples for `run`.
 pub(crate) const EXAMPLES: &str = "\
 The command keeps its terminal, input, output and exit code; if recording is off, it only runs. \
-All signals except SIGKILL, SIGSTOP and SIGCHLD are passed on, and none twice that a terminal sends to both. \
+All signals except SIGKILL, SIGSTOP and SIGCHLD are passed on, but a signal that the terminal sends to both only once. \
 localtel stops and continues with the command, ends by the signal that ended the command, and reaps orphans as \
 process 1 of a container. The exit code is 127 if the command is not found and 126 if it cannot be executed.
 

@@ -170,7 +170,7 @@ impl LineProblems {
         use FindingKind::{Clock, Newer, Unreadable};
         let of_segments = format!("read the file as its owner; `{show}` prints the reason");
         let of_lines = format!(
-            "nothing needs to be done: all other lines can be read; `{show}` prints the place and the reason"
+            "no action is needed: all other lines can be read; `{show}` prints the position and the reason"
         );
         let latest = self.latest.map(|latest| format!(" ({})", latest.as_str()));
         let latest = latest.unwrap_or_default();

@@ -65,7 +65,8 @@ fn examine(location: &Location) -> (Vec<Finding>, SecretNames) {
             // The choice for all profiles and the variable still decide.
             let mut findings = about_consent(location, &stored);
             findings.extend(stored.directory.as_ref().err().map(|error| {
-                let step = "give its owner the right to write there, or name another directory with LOCALTEL_DIR";
+                let step =
+                    "make it writable for its owner, or set LOCALTEL_DIR to another directory";
                 Finding::new(FindingKind::Directory, error.chain(), step)
             }));
             return (findings, SecretNames::default());
@@ -129,7 +130,7 @@ fn about_history(path: &Path) -> Option<Finding> {
     let problem = kept.problem()?;
     let step = match kept {
         StoredHistory::Newer { .. } => INSTALL_NEWER,
-        StoredHistory::Unreadable { .. } => "let its owner read it, or remove it",
+        StoredHistory::Unreadable { .. } => "make it readable for its owner, or remove it",
         StoredHistory::Damaged { .. }
         | StoredHistory::Empty { .. }
         | StoredHistory::Missing
@@ -173,7 +174,7 @@ fn about_opening(path: &Path, error: OpenError) -> Finding {
     Finding::new(
         kind,
         what,
-        format!("{step}, or name another directory with LOCALTEL_DIR"),
+        format!("{step}, or set LOCALTEL_DIR to another directory"),
     )
 }
 

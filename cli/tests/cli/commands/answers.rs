@@ -411,7 +411,7 @@ fn a_directory_is_used_if_it_can_be_made_private() {
     std::fs::write(home.telemetry().join("notes.txt"), "").unwrap();
     home.set_mode(0o755);
     let answer = home.answer(TestedProgram::Outside);
-    assert!(answer.contains("and it holds other things"), "{answer}");
+    assert!(answer.contains("and it contains other files"), "{answer}");
     home.assert_answers(&answer, &answer);
     assert_eq!(home.answer_of_commands(), answer);
 }
@@ -487,11 +487,11 @@ fn all_commands_report_a_file_or_link_at_the_directory_path() {
         ("file", "it is a file, not a directory"),
         (
             "link",
-            "it is a symbolic link, which could lead anywhere; name the directory itself",
+            "it is a symbolic link, which is not followed; use the directory itself",
         ),
         (
             "broken link",
-            "it is a symbolic link, which could lead anywhere; name the directory itself",
+            "it is a symbolic link, which is not followed; use the directory itself",
         ),
     ] {
         for variable in [("NOTHING", ""), ("WORDS_TELEMETRY", "on")] {
@@ -721,7 +721,7 @@ fn a_newer_consent_file_gets_only_steps_that_help() {
     ]);
     let printed = err(&home.run(TestedProgram::Outside, &["enable", "--all-profiles"]));
     assert!(
-        printed.contains("\nhint: look at ")
+        printed.contains("\nhint: check ")
             && printed.contains("consent.all.json; a newer localtel"),
         "{printed}"
     );

@@ -231,7 +231,7 @@ fn unreadable_lines_and_missing_segments_are_found() {
         text.contains("2 unreadable lines, the first at events.000003.jsonl:1"),
         "{text}"
     );
-    let step = "; next: nothing needs to be done: all other lines can be read; `localtel --app myapp show` prints";
+    let step = "; next: no action is needed: all other lines can be read; `localtel --app myapp show` prints";
     assert!(text.contains(step) && !text.contains("clear"), "{text}");
 }
 
