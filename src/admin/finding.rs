@@ -43,7 +43,7 @@ pub enum FindingKind {
     Unreadable,
     /// Texts are recorded in clear although their name suggests a secret.
     Secret,
-    /// Segments are missing that localtel did not remove.
+    /// Segments or records are missing that localtel did not remove.
     Missing,
     /// Sessions have no end, and their processes no longer run.
     Sessions,

@@ -20,7 +20,7 @@ pub struct Position {
 
 impl Position {
     /// Returns the position of the first byte of a segment.
-    pub(super) const fn start_of(segment: SegmentNumber) -> Self {
+    pub(crate) const fn start_of(segment: SegmentNumber) -> Self {
         Self {
             segment,
             byte: 0,

@@ -1,14 +1,15 @@
 //! The findings of `doctor` in the records: lines that cannot be read, missing segments, records of
 //! a newer format or dated in the future, sessions without an end, lost events, and texts in clear
-//! whose names suggest a secret.
+//! whose names suggest a secret. `gaps` finds missing records.
 
 use super::INSTALL_NEWER;
+use super::gaps::Gaps;
 use crate::admin::finding::{Finding, FindingKind};
 use crate::admin::{AGAINST_DROPS, Location, SecretNames, ShellWord};
 use crate::clock;
 use crate::error::{Error, Result};
 use crate::policy::owner::OwnerFile;
-use crate::reader::{Damage, DamageKind, Fold, Line, Position, Reader};
+use crate::reader::{Damage, DamageKind, Fold, Line, Notice, Position, Reader};
 use crate::record::LineTime;
 use crate::record::own::is_of_newer_format;
 use crate::record::raw::RawRecord;
@@ -76,6 +77,7 @@ impl Places {
 #[derive(Debug, Default)]
 struct LineProblems {
     missing: Vec<Finding>,
+    gaps: Gaps,
     unreadable: Places,
     segments: Places,
     ahead: Places,
@@ -91,6 +93,7 @@ impl Fold for LineProblems {
     fn line(&mut self, line: Line<'_>, raw: &RawRecord<'_>) {
         self.secret_names.add(raw);
         self.sessions.note(raw);
+        self.gaps.note(line.position(), raw);
         if self.is_ahead(raw) {
             self.latest = self.latest.max(Some(LineTime::of_raw(raw)));
             self.ahead.add(line.position());
@@ -101,6 +104,7 @@ impl Fold for LineProblems {
     }
 
     fn damage(&mut self, damage: Damage) {
+        self.gaps.note_break();
         match damage.kind {
             DamageKind::Missing { segments, .. } => self.missing.push(Finding::new(
                 FindingKind::Missing,
@@ -118,9 +122,14 @@ impl Fold for LineProblems {
         }
     }
 
+    fn notice(&mut self, _: Notice) {
+        self.gaps.note_break();
+    }
+
     fn merge(&mut self, later: &mut Self) {
         let later = std::mem::replace(later, Self::new(self.now));
         self.missing.extend(later.missing);
+        self.gaps.merge(later.gaps);
         self.unreadable.merge(later.unreadable);
         self.segments.merge(later.segments);
         self.ahead.merge(later.ahead);
@@ -188,6 +197,7 @@ impl LineProblems {
             ),
             self.ahead.finding(Clock, &future, "record", COMPARE_CLOCKS),
         ];
+        self.missing.extend(self.gaps.findings());
         self.missing.extend(found.into_iter().flatten());
         self.missing.extend(about_sessions(self.sessions));
         self.missing

@@ -1,10 +1,11 @@
 //! The problems at a location, and the remedy for each: the stored consent, the policy, the
 //! directory, its lock, its data and the files beside them. Nothing is repaired or created; the
-//! lock is taken for a moment, to check that it is free. `data` reads the records, and `stuck`
-//! finds segments that cannot be removed; whether records are complete and unaltered is not
-//! checked.
+//! lock is taken for a moment, to check that it is free. `data` reads the records, `gaps` finds
+//! missing ones, and `stuck` finds segments that cannot be removed; whether records are unaltered
+//! is not checked.
 
 mod data;
+mod gaps;
 mod stuck;
 
 use std::io;

@@ -236,6 +236,39 @@ fn unreadable_lines_and_missing_segments_are_found() {
 }
 
 #[test]
+fn records_removed_from_a_segment_are_found() {
+    let home = CommandHome::recorded();
+    let path = home.telemetry().join("events.000001.jsonl");
+    let once = std::fs::read_to_string(&path).unwrap();
+    let session = "01936f0e-0000-7000-8000-000000000000";
+    let line = |event: &str, seq: u8| {
+        format!(
+            r#"{{"timestamp":"2026-01-01T00:00:00.000000Z","level":"INFO","source":"myapp","target":"localtel","event":"{event}","session":"{session}","seq":{seq}}}"#
+        ) + "\n"
+    };
+    let lines: Vec<String> = (0..9).map(|seq| line("session", seq)).collect();
+    let put = |lines: &[String]| {
+        home.put(
+            "events.000001.jsonl",
+            &(once.clone() + &lines.concat() + &line("session.end", 9)),
+        );
+    };
+    put(&lines);
+    assert_eq!(home.doctor().0, 0);
+    put(&[&lines[..3], &lines[5..]].concat());
+    let text = home.finds(&["missing"]);
+    let expected = format!(
+        "2 records of session {session} are missing between events.000001.jsonl:4 and :5; next: "
+    );
+    assert!(text.starts_with(&expected), "{text}");
+    put(&lines[1..]);
+    let text = home.finds(&["missing"]);
+    let expected =
+        format!("1 record of session {session} is missing before events.000001.jsonl:2; next: ");
+    assert!(text.starts_with(&expected), "{text}");
+}
+
+#[test]
 fn a_copied_home_and_a_first_use_in_the_future_are_found() {
     let home = CommandHome::recorded();
     let path = home.telemetry().join("consent.json");
