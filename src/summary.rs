@@ -237,7 +237,7 @@ impl SessionTally {
     pub(crate) fn finish(self) -> (Sessions, Losses) {
         let mut losses = self.losses;
         let mut running = 0;
-        let processes = Processes::look();
+        let processes = Processes::read();
         for session in self.open.values() {
             losses.add(session.losses);
             let is_running =

@@ -56,7 +56,7 @@ pub struct RecordingStatus {
     /// Whether events are recorded.
     pub is_recording: bool,
     /// The reason why they are not, if they are not. If recording was allowed after a process
-    /// started that does not [watch](crate::recording::Watching), it says so.
+    /// started that does not [watch](crate::recording::Watching), it describes that.
     pub off_because: Option<String>,
     /// The reason why the last write, or the last attempt to read the owner's decision, failed, if
     /// it did. After a failed write events wait in memory, as long as there is room. If the

@@ -73,7 +73,7 @@ impl Stored {
 /// Checks that something could be recorded in a directory under its lock, and an installation id
 /// stored, or that it could be created.
 fn check_to_record(path: &Path) -> Result<()> {
-    let opened = Directory::look_to_write(path).map_err(|error| open_error(path, error))?;
+    let opened = Directory::check_to_write(path).map_err(|error| open_error(path, error))?;
     let Some(directory) = opened else {
         return Ok(());
     };

@@ -113,8 +113,8 @@ fn read_os(kernel: Option<String>) -> Os {
 
 fn read_container_marks(environment: &Environment, kernel: Option<String>) -> ContainerMarks {
     ContainerMarks {
-        has_docker_file: elsewhere::is_there("/.dockerenv"),
-        has_podman_file: elsewhere::is_there("/run/.containerenv"),
+        has_docker_file: elsewhere::exists("/.dockerenv"),
+        has_podman_file: elsewhere::exists("/run/.containerenv"),
         has_kubernetes_variable: environment.is_in_kubernetes(),
         manager: text_of("/run/systemd/container", WORD_BYTES_MAX),
         cgroup: text_of("/proc/self/cgroup", CGROUP_BYTES_MAX),

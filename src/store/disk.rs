@@ -114,7 +114,7 @@ impl Directory {
 
     /// Checks that the directory at that path could be opened for writing, and creates and changes
     /// nothing. Returns it opened for reading; nothing if it is missing and could be created.
-    pub(crate) fn look_to_write(path: &Path) -> Result<Option<Self>, OpenError> {
+    pub(crate) fn check_to_write(path: &Path) -> Result<Option<Self>, OpenError> {
         match Self::open(path, Access::Read) {
             Ok(directory) => {
                 directory.owned.check_is_own(path)?;
@@ -562,7 +562,7 @@ impl Ownership {
 #[cfg(test)]
 #[expect(
     clippy::disallowed_methods,
-    reason = "tests look at the disk from outside"
+    reason = "tests access the file system directly"
 )]
 mod tests {
     use super::*;

@@ -59,7 +59,7 @@ pub(crate) struct Processes {
 
 impl Processes {
     /// Reads the time of the system's start.
-    pub(crate) fn look() -> Self {
+    pub(crate) fn read() -> Self {
         let stat = read_of_system("/proc/stat", PROC_BYTES_MAX);
         let booted = stat.as_deref().and_then(|stat| {
             let mut lines = std::str::from_utf8(stat).ok()?.lines();
@@ -104,7 +104,7 @@ const START_SECONDS_LATE: i64 = 2;
 const PROC_BYTES_MAX: u64 = 1 << 20;
 
 /// Returns `true` if anything of that name exists and is visible to this user.
-pub(crate) fn is_there(path: &str) -> bool {
+pub(crate) fn exists(path: &str) -> bool {
     rustix::fs::stat(path).is_ok()
 }
 

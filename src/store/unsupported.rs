@@ -146,7 +146,7 @@ pub mod elsewhere {
         None
     }
 
-    pub(crate) fn is_there(_path: &str) -> bool {
+    pub(crate) fn exists(_path: &str) -> bool {
         false
     }
 
@@ -164,7 +164,7 @@ pub mod elsewhere {
     pub(crate) struct Processes;
 
     impl Processes {
-        pub(crate) fn look() -> Self {
+        pub(crate) fn read() -> Self {
             Self
         }
 
