@@ -210,7 +210,7 @@ impl View {
     }
 }
 
-/// A text in a block: each line after a mark, so that none looks like a line of localtel.
+/// A text in a block: each line after a mark, so that none resembles a line of localtel.
 struct MarkedLines<'a>(&'a str);
 
 impl fmt::Display for MarkedLines<'_> {

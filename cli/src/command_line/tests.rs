@@ -315,7 +315,7 @@ fn names_of_another_definition_are_left_out() {
     }
 }
 
-/// Values that look like any part of a command line.
+/// Values that resemble any part of a command line.
 fn value() -> impl Strategy<Value = String> {
     let tricky = proptest::sample::select(vec![
         "ls",

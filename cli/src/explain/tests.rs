@@ -156,7 +156,7 @@ fn the_list_names_the_rules_that_its_actions_follow() {
     let text = outside.text();
     assert!(text.contains("the action of your policy on it"), "{text}");
     assert!(
-        text.contains("Rules of myapp itself are known only to it, and may be stricter."),
+        text.contains("The rules of myapp itself are not known here, and may be stricter."),
         "{text}"
     );
     assert_eq!(outside.json()["verdicts_known_from"], "default");
@@ -164,7 +164,7 @@ fn the_list_names_the_rules_that_its_actions_follow() {
     let embedded = ExplainHome::embedded(WhenUndecided::Record).with(SEGMENT, &record);
     let text = embedded.text();
     assert!(text.contains("the action of the policies on it"), "{text}");
-    assert!(!text.contains("known only to it"), "{text}");
+    assert!(!text.contains("not known here"), "{text}");
     assert_eq!(embedded.json()["verdicts_known_from"], "application");
 }
 

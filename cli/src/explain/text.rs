@@ -56,7 +56,7 @@ fn recorded_now(facts: &Explanation<'_>) -> Vec<String> {
         "Each run records a random id of this installation, the id of its process, the operating"
             .to_owned(),
         "system, and the versions of application and recorder. The application decides on its events,".to_owned(),
-        "and a policy on what is recorded of them: see below, and the words in the list at the end.".to_owned(),
+        "and a policy on what is recorded of them: see below, and the list at the end.".to_owned(),
         format!("Recording now: {}, because {}.", answer.recording, answer.because),
     ];
     lines.extend(decided_by(facts));
@@ -95,7 +95,7 @@ fn never_recorded(facts: &Explanation<'_>) -> Vec<String> {
         }
     };
     let sentences = "\
-Nothing leaves this machine: what records and reads it has no code that uses a network.
+Nothing leaves this machine: no code that records or reads it uses a network.
 Where commands are measured, the names of their flags are recorded, never their values.
 Texts under the name of a secret, such as password, token or api_key, are masked unless a rule
 keeps that name.";
@@ -261,8 +261,9 @@ fn how_to_stop(facts: &Explanation<'_>) -> Vec<String> {
             "one run is not known: `<APPLICATION>_TELEMETRY=off`. `DO_NOT_TRACK=1` does so".to_owned(),
         ]),
     }
-    lines
-        .push("for every application that records this way, whatever else was decided.".to_owned());
+    lines.push(
+        "for every application that records this way, and overrides every other choice.".to_owned(),
+    );
     lines
 }
 
@@ -328,16 +329,16 @@ fn about_rows(facts: &Explanation<'_>) -> Vec<String> {
         Some(_) => "the policies",
         None => "your policy",
     };
-    let mut said = vec![format!(
+    let mut lines = vec![format!(
         "For each property: its records, the action of {of} on it, and its latest value."
     )];
     if facts.location.application_policy().is_none() {
-        said.push(format!(
-            "Rules of {} itself are known only to it, and may be stricter.",
+        lines.push(format!(
+            "The rules of {} itself are not known here, and may be stricter.",
             application(facts)
         ));
     }
-    said
+    lines
 }
 
 fn print_secret_names(

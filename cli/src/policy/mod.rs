@@ -378,7 +378,7 @@ fn read_text(screen: &mut Screen<'_>) -> Result<String, Failure> {
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
-/// The usual rules, if the application is not asked and there is no file.
+/// The default rules, where the rules of the application are not known and there is no file.
 const USUAL: &str = "\
 # Unless the application sets other rules, its events are recorded as they are, and in messages and texts of
 # errors secrets are masked: passwords, tokens, private keys, addresses, your home and your user name.";

@@ -340,7 +340,7 @@ fn disabling_all_profiles_takes_one_command() {
     assert_eq!(both.status.code(), Some(2));
 }
 
-// Features that none of them has.
+// Features that those programs do not have.
 
 #[test]
 fn disabling_with_clear_removes_what_was_recorded() {

@@ -212,8 +212,8 @@ fn a_misspelt_application_or_profile_gets_the_nearest_one() {
             let output = run_line(&home, &format!("{typed} {words}"));
             let printed = [out(&output), err(&output)].concat();
             assert_eq!(printed.matches("did you mean").count(), 1, "{printed}");
-            let look = if words == "doctor" { words } else { "status" };
-            let line = format!("{meant} {look}");
+            let command = if words == "doctor" { words } else { "status" };
+            let line = format!("{meant} {command}");
             assert!(
                 lines_in(&printed).contains(&line.as_str()),
                 "{typed} {words}: {printed}"
