@@ -94,6 +94,11 @@ pub struct Line<'a> {
 }
 
 impl<'a> Line<'a> {
+    /// Creates a line that was read before, from its position and its bytes without the newline.
+    pub fn new(position: Position, bytes: &'a [u8]) -> Self {
+        Self { position, bytes }
+    }
+
     /// Returns the position of the line.
     pub fn position(&self) -> Position {
         self.position

@@ -25,6 +25,9 @@ pub trait Fold {
     /// Adds a notice.
     fn notice(&mut self, _: Notice) {}
 
+    /// Ends a part, in the thread that folded it, before the part is merged.
+    fn finish(&mut self) {}
+
     /// Merges the results of the lines that follow, and leaves `later` empty.
     fn merge(&mut self, later: &mut Self);
 }
@@ -44,6 +47,11 @@ impl<A: Fold, B: Fold> Fold for (A, B) {
     fn notice(&mut self, notice: Notice) {
         self.0.notice(notice.clone());
         self.1.notice(notice);
+    }
+
+    fn finish(&mut self) {
+        self.0.finish();
+        self.1.finish();
     }
 
     fn merge(&mut self, later: &mut Self) {
@@ -217,6 +225,7 @@ impl<F: Fold> Batch<F> {
                 Found::Notice(notice) => self.fold.notice(notice),
             }
         }
+        self.fold.finish();
     }
 }
 

@@ -133,13 +133,12 @@ impl Example {
     /// Sets the text, cut to the length of an example.
     fn set_text(&mut self, text: &str) {
         self.text.clear();
-        // So many bytes are no more letters.
-        let is_short = text.len() <= EXAMPLE_LETTERS_MAX;
+        if text.len() <= EXAMPLE_LETTERS_MAX {
+            self.text.push_str(text);
+            return;
+        }
         let end = text.char_indices().nth(EXAMPLE_LETTERS_MAX);
-        match end
-            .filter(|_| !is_short)
-            .and_then(|(end, _)| text.get(..end))
-        {
+        match end.and_then(|(end, _)| text.get(..end)) {
             Some(beginning) => {
                 self.text.push_str(beginning);
                 self.text.push('…');

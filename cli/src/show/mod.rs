@@ -264,19 +264,19 @@ impl Show<'_> {
         out: &mut dyn Write,
     ) -> std::result::Result<(), OutputStop> {
         let line_filter = self.shown.line_filter;
-        let mut whole = DatedLines::new(line_filter);
         let count = match self.lines {
             LineLimit::All => usize::MAX,
             LineLimit::Last(count) => usize::try_from(count).unwrap_or(usize::MAX),
         };
-        let empty = || DatedLines::new(line_filter);
+        let empty = || DatedLines::new(line_filter, count);
+        let mut whole = empty();
         reader.fold::<_, OutputStop>(&mut whole, empty, |whole| {
             if whole.records.len() / 2 > count.max(SORTED_LEAST) {
-                whole.keep_last(count);
+                whole.keep_last();
             }
             Ok(())
         })?;
-        whole.keep_last(count);
+        whole.keep_last();
         if self.args.reverse {
             whole.records.reverse();
         }
@@ -320,7 +320,7 @@ impl Show<'_> {
 }
 
 /// Number of records that are buffered for sorting before all except the last ones are dropped.
-const SORTED_LEAST: usize = 10_000;
+const SORTED_LEAST: usize = 1000;
 
 /// The keys that each record has.
 const OWN_KEYS: [&str; 8] = [

@@ -7,7 +7,7 @@ use super::super::screen::OutputStop;
 use super::super::view::View;
 use super::unread::UnreadCounts;
 use localtel::read::raw::{FilterVerdict, RawRecord};
-use localtel::read::{Damage, Filter, Fold, Line, Notice, Timestamp};
+use localtel::read::{Damage, Filter, Fold, Line, Notice, Position, Timestamp};
 
 /// The filter and the format of records.
 pub(super) struct LineFilter {
@@ -33,6 +33,21 @@ impl<'a> ShownLines<'a> {
         }
     }
 
+    /// Returns `true` if the filter passes a record, and counts it.
+    fn passes(&mut self, raw: &RawRecord<'_>) -> bool {
+        match self.line_filter.filter.verdict(raw) {
+            FilterVerdict::Passes => {
+                self.matched += 1;
+                true
+            }
+            FilterVerdict::Fails => false,
+            FilterVerdict::OtherType { key } => {
+                self.unread.add_not_a_number(key);
+                false
+            }
+        }
+    }
+
     /// Writes the output and clears it.
     pub(super) fn write(&mut self, out: &mut dyn Write) -> Result<(), OutputStop> {
         out.write_all(&self.bytes)?;
@@ -43,15 +58,10 @@ impl<'a> ShownLines<'a> {
 
 impl Fold for ShownLines<'_> {
     fn line(&mut self, line: Line<'_>, raw: &RawRecord<'_>) {
-        let LineFilter { view, filter } = self.line_filter;
-        match filter.verdict(raw) {
-            FilterVerdict::Passes => {
-                self.matched += 1;
-                // Writing to memory does not fail.
-                drop(view.write(&mut self.bytes, line.bytes(), raw));
-            }
-            FilterVerdict::Fails => {}
-            FilterVerdict::OtherType { key } => self.unread.add_not_a_number(key),
+        if self.passes(raw) {
+            // Writing to memory does not fail.
+            let view = &self.line_filter.view;
+            drop(view.write(&mut self.bytes, line.bytes(), raw));
         }
     }
 
@@ -75,35 +85,40 @@ impl Fold for ShownLines<'_> {
     }
 }
 
-/// The same, record by record, with timestamps.
+/// The last records in the order of their times, and their output.
 pub(super) struct DatedLines<'a> {
     pub(super) shown: ShownLines<'a>,
+    /// Number of records that are kept.
+    count: usize,
+    /// The records of this part that are not formatted yet: only the last ones are shown.
+    lines: Vec<(Timestamp, Position, Vec<u8>)>,
     pub(super) records: Vec<(Timestamp, Vec<u8>)>,
 }
 
 impl<'a> DatedLines<'a> {
-    pub(super) fn new(line_filter: &'a LineFilter) -> Self {
+    pub(super) fn new(line_filter: &'a LineFilter, count: usize) -> Self {
         Self {
             shown: ShownLines::new(line_filter),
+            count,
+            lines: Vec::new(),
             records: Vec::new(),
         }
     }
 
     /// Sorts the records and keeps the last ones. Records of the same time keep the order in which
     /// they were written.
-    pub(super) fn keep_last(&mut self, count: usize) {
+    pub(super) fn keep_last(&mut self) {
         self.records.sort_by_key(|(time, _)| *time);
-        self.records
-            .drain(..self.records.len().saturating_sub(count));
+        let others = self.records.len().saturating_sub(self.count);
+        self.records.drain(..others);
     }
 }
 
 impl Fold for DatedLines<'_> {
     fn line(&mut self, line: Line<'_>, raw: &RawRecord<'_>) {
-        self.shown.line(line, raw);
-        if !self.shown.bytes.is_empty() {
-            let shown = std::mem::take(&mut self.shown.bytes);
-            self.records.push((raw.time(), shown));
+        if self.shown.passes(raw) {
+            let bytes = line.bytes().to_vec();
+            self.lines.push((raw.time(), line.position(), bytes));
         }
     }
 
@@ -113,6 +128,19 @@ impl Fold for DatedLines<'_> {
 
     fn notice(&mut self, notice: Notice) {
         self.shown.notice(notice);
+    }
+
+    fn finish(&mut self) {
+        self.lines.sort_by_key(|(time, ..)| *time);
+        let others = self.lines.len().saturating_sub(self.count);
+        let view = &self.shown.line_filter.view;
+        for (time, position, bytes) in self.lines.drain(..).skip(others) {
+            let mut shown = Vec::new();
+            let line = Line::new(position, &bytes);
+            // It was read before, and writing to memory does not fail.
+            drop(line.look(|raw| view.write(&mut shown, &bytes, raw)));
+            self.records.push((time, shown));
+        }
     }
 
     fn merge(&mut self, later: &mut Self) {
@@ -299,5 +327,31 @@ mod tests {
         let (shown, matched, messages) = quickly(Reader::open(home.path()).unwrap(), &line_filter);
         assert_eq!((matched, messages.as_str()), (20_000, ""));
         assert!(shown == text);
+    }
+
+    #[test]
+    fn the_last_records_of_all_parts_are_kept_in_order() {
+        let home = tempfile::tempdir().unwrap();
+        // The times go up and down, and some lines are in another form.
+        let text: String = (0..8_000).map(|n| line(n * 4_999 % 8_000)).collect();
+        std::fs::write(home.path().join(SegmentNumber::FIRST.file_name()), text).unwrap();
+        let line_filter = LineFilter {
+            view: View::new(Format::Short, Zone::UTC, OutputKind::Pipe, Colour::Off),
+            filter: Filter::new().term("n!=7990".parse().unwrap()),
+        };
+        let sorted = |count: usize| {
+            let empty = || DatedLines::new(&line_filter, count);
+            let mut whole = empty();
+            let mut reader = Reader::open(home.path()).unwrap();
+            let folded = reader.fold(&mut whole, empty, |_| Ok::<(), localtel::Error>(()));
+            folded.unwrap();
+            whole.keep_last();
+            assert_eq!(whole.shown.matched, 7_999);
+            let shown = whole.records.into_iter().map(|(_, shown)| shown);
+            shown.collect::<Vec<_>>()
+        };
+        let all = sorted(usize::MAX);
+        assert_eq!(all.len(), 7_999);
+        assert_eq!(sorted(20), all[7_979..]);
     }
 }
