@@ -159,7 +159,7 @@ fn not_a_property(word: &str, reason: &str) -> Failure {
 }
 
 /// Recognises booleans, and numbers that read back as they were typed. Anything else is text:
-/// `1.10` may be a version, `12345e7` a commit and `007` a code, and each must keep all of its digits.
+/// `1.10` may be a version, `12345e7` a commit and `007` a code, and each must keep its digits.
 fn plain_value(text: &str) -> Value {
     match serde_json::from_str(text) {
         Ok(Value::Number(number)) if number.to_string() == text => Value::Number(number),
