@@ -28,7 +28,6 @@ impl Counts {
 
 /// The outcome of an offered event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[must_use]
 #[expect(
     clippy::exhaustive_enums,
     reason = "code that matches an outcome must handle all of them"
