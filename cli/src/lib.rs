@@ -2,11 +2,15 @@
 //! telemetry, [`TelemetryFlag`] for one run, and [`command_of`] to measure a command that clap
 //! parsed.
 //!
-//! There is one function per command, which takes a location and a screen; `execution` calls it.
-//! `args` parses the command line, `exit` and `failure` define how a command ends, and the library
-//! records and reads.
+//! [`main`] and [`run`] are the whole command.
+
+// There is one function per command, which takes a location and a screen; `execution` calls it.
+// `args` parses the command line, `exit` and `failure` define how a command ends, and the library
+// records and reads.
 
 #![deny(clippy::print_stdout, clippy::print_stderr)]
+// The code of the pages must compile without a warning, as readers paste it.
+#![doc(test(attr(deny(warnings), allow(dead_code, unused_variables))))]
 
 /// Pages whose code is tested.
 #[cfg(doctest)]

@@ -7,7 +7,7 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use pulldown_cmark::{Event, Parser, Tag};
+use pulldown_cmark::{CodeBlockKind, Event, Parser, Tag, TagEnd};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use tempfile::TempDir;
 use trycmd::TestCases;
@@ -84,6 +84,33 @@ fn links_between_pages_lead_somewhere() {
         }
     }
     assert!(links > 50, "{links}");
+}
+
+/// The site that shows the pages does not hide them, as rustdoc does.
+#[test]
+fn no_rust_code_of_a_page_has_hidden_lines() {
+    let mut blocks = 0;
+    for page in pages() {
+        let text = std::fs::read_to_string(&page).unwrap();
+        let mut is_rust = false;
+        for event in Parser::new(&text) {
+            if let Event::Start(Tag::CodeBlock(CodeBlockKind::Fenced(language))) = &event {
+                is_rust = language.starts_with("rust");
+                blocks += usize::from(is_rust);
+            } else if event == Event::End(TagEnd::CodeBlock) {
+                is_rust = false;
+            } else if let Event::Text(code) = &event
+                && is_rust
+            {
+                let is_hidden = |line: &&str| {
+                    let line = line.trim_start();
+                    line == "#" || line.starts_with("# ")
+                };
+                assert_eq!(code.lines().find(is_hidden), None, "{}", page.display());
+            }
+        }
+    }
+    assert!(blocks > 10, "{blocks}");
 }
 
 /// All pages that visitors read.

@@ -808,8 +808,8 @@ fn commands_of_users_of_each_system_work_in_its_example() {
         ("ticloud", 8),
         ("TiUP", 10),
         ("FerretDB", 7),
-        ("TimescaleDB", 4),
-        ("TiDB", 4),
+        ("TimescaleDB", 5),
+        ("TiDB", 5),
     ] {
         let place = ExamplePlace::new();
         let commands = documented_commands(system);
