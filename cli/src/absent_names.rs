@@ -113,7 +113,7 @@ impl AbsentNames {
 
     fn take(&mut self, line: Line<'_>) {
         // Damaged lines have no names.
-        drop(line.look(|raw| {
+        drop(line.read_raw(|raw| {
             self.compare(NameKind::Target, &raw.target.decoded());
             if let Some(event) = raw.event.map(RawText::decoded) {
                 self.compare(NameKind::Event, &event);

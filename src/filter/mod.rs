@@ -134,7 +134,7 @@ impl Filter {
     ///
     /// Returns the line as damage if it is not a valid record.
     pub fn passes(&self, line: &Line<'_>) -> std::result::Result<bool, Damage> {
-        line.look(|raw| self.verdict(raw) == FilterVerdict::Passes)
+        line.read_raw(|raw| self.verdict(raw) == FilterVerdict::Passes)
     }
 
     /// Returns `true` if a record matches all conditions. Returns `false` for a record whose values

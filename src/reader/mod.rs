@@ -124,8 +124,8 @@ impl<'a> Line<'a> {
     /// # Errors
     ///
     /// Returns the line as damage if it is not a valid record.
-    pub fn look<T>(&self, look: impl FnOnce(&RawRecord<'_>) -> T) -> Result<T, Damage> {
-        Record::read_raw(self.bytes, look).map_err(|_| self.damage())
+    pub fn read_raw<T>(&self, read: impl FnOnce(&RawRecord<'_>) -> T) -> Result<T, Damage> {
+        Record::read_raw(self.bytes, read).map_err(|_| self.damage())
     }
 
     fn damage(&self) -> Damage {

@@ -9,7 +9,7 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 
 use super::damage::{Damage, Notice, Position};
-use super::scanner::{Found, LINES_BYTES, found_in, is_blank, looks_whole};
+use super::scanner::{Found, LINES_BYTES, found_in, is_blank, resembles_one_record};
 use super::{Item, Line, Reader};
 use crate::error::{Error, Result};
 use crate::record::raw::RawRecord;
@@ -249,7 +249,7 @@ fn pieces(start: Position, lines: &[u8]) -> impl Iterator<Item = Line<'_>> {
 fn fold_piece(piece: Line<'_>, fold: &mut impl Fold) {
     if let Some(raw) = RawRecord::at(piece.bytes) {
         fold.line(piece, &raw);
-    } else if looks_whole(piece.bytes) {
+    } else if resembles_one_record(piece.bytes) {
         fold_line(piece, fold);
     } else if !is_blank(piece.bytes) {
         for found in found_in(piece.position, piece.bytes).into_iter().rev() {
@@ -261,7 +261,7 @@ fn fold_piece(piece: Line<'_>, fold: &mut impl Fold) {
 
 /// Folds the record of a line, or its damage.
 pub(super) fn fold_line(line: Line<'_>, fold: &mut impl Fold) {
-    if let Err(damage) = line.look(|raw| fold.line(line, raw)) {
+    if let Err(damage) = line.read_raw(|raw| fold.line(line, raw)) {
         fold.damage(damage);
     }
 }

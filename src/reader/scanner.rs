@@ -311,7 +311,7 @@ impl Scanner {
 
     /// Classifies a piece; this is cheap if it looks like one record.
     fn classify(&mut self, position: Position, range: Range<usize>) -> Option<Found> {
-        if looks_whole(self.bytes(range.clone())) {
+        if resembles_one_record(self.bytes(range.clone())) {
             return Some(Found::Line { position, range });
         }
         self.classify_suspect(position, range)
@@ -370,7 +370,7 @@ impl Scanner {
 }
 
 /// Returns `true` if a piece begins and ends like one record.
-pub(super) fn looks_whole(piece: &[u8]) -> bool {
+pub(super) fn resembles_one_record(piece: &[u8]) -> bool {
     std::str::from_utf8(piece).is_ok_and(|text| {
         text.ends_with('}')
             && text

@@ -138,7 +138,7 @@ impl Fold for DatedLines<'_> {
             let mut shown = Vec::new();
             let line = Line::new(position, &bytes);
             // It was read before, and writing to memory does not fail.
-            drop(line.look(|raw| view.write(&mut shown, &bytes, raw)));
+            drop(line.read_raw(|raw| view.write(&mut shown, &bytes, raw)));
             self.records.push((time, shown));
         }
     }
