@@ -123,7 +123,7 @@ pub mod consent;
 pub mod policy;
 pub mod report;
 
-/// How events are recorded, and what becomes of them.
+/// The settings and the results of recording.
 pub mod recording {
     pub use crate::command::ErrorDescription;
     pub use crate::command::id as command_id;

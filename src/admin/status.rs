@@ -86,13 +86,13 @@ pub struct Status {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct PolicyStatus {
-    /// In a word.
+    /// The state of the file.
     pub owner: OwnerState,
     /// The problem because of which nothing is recorded.
     pub problem: Option<String>,
 }
 
-/// The effect of the owner's `policy.toml`, in a word.
+/// The state of the owner's `policy.toml`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[expect(clippy::exhaustive_enums, reason = "these are all the cases")]

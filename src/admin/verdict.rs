@@ -51,7 +51,7 @@ pub enum ValueVerdict {
 }
 
 impl ValueVerdict {
-    /// Returns its word.
+    /// Returns the name of the verdict.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::NotRecorded => "not recorded",

@@ -20,7 +20,7 @@ pub enum Recording {
 }
 
 impl Recording {
-    /// Returns its word.
+    /// Returns the name of the answer.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Yes => "yes",

@@ -60,7 +60,7 @@ pub enum Consent {
 }
 
 impl Consent {
-    /// Returns its word, as it is stored and shown.
+    /// Returns the name of the state, as it is stored and shown.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Undecided => "undecided",
@@ -148,7 +148,7 @@ pub enum DecidedBy {
 }
 
 impl DecidedBy {
-    /// Returns its word for machines.
+    /// Returns the name of the source, for machines.
     pub const fn kind(&self) -> &'static str {
         match self {
             Self::Build => "build",

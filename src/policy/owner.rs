@@ -437,7 +437,7 @@ fn describe(text: &str, at: Option<usize>, reason: &str) -> String {
     excerpt
 }
 
-/// How long a change waits for the lock; writers hold it for well under a millisecond.
+/// The time that a change waits for the lock; writers hold it for well under a millisecond.
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(5);
 
 /// The valid keys of the file.
