@@ -147,8 +147,8 @@ pub mod read {
     pub use crate::summary::{Losses, SegmentSize, Sessions, Summary, Tally};
     pub use crate::text::is_unsafe_to_show;
 
-    /// Records read in place from their lines ([`Line::read_raw`](crate::read::Line::read_raw)), without
-    /// building values: for programs that scan gigabytes. A line that
+    /// Records read in place from their lines ([`Line::read_raw`](crate::read::Line::read_raw)),
+    /// without building values: for programs that scan gigabytes. A line that
     /// [`Record::parse`](crate::read::Record::parse) refuses gives no raw record.
     pub mod raw {
         pub use crate::filter::FilterVerdict;

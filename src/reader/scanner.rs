@@ -293,8 +293,8 @@ impl Scanner {
         }
     }
 
-    /// Reads another block or more behind the bytes in the buffer, and returns whether there was any
-    /// data.
+    /// Reads another block or more behind the bytes in the buffer, and returns whether there was
+    /// any data.
     fn fill(&mut self, file: &File) -> io::Result<bool> {
         self.buffer.drain(..self.start.min(self.buffer.len()));
         self.base += self.start as u64;

@@ -86,9 +86,9 @@ impl AgeStart {
 }
 
 /// Returns an upper bound of the times of the records in a closed segment, if one can be relied on.
-/// `stated` is the `latest` in the segment after it, `next` the start of that one, and `earlier` the
-/// latest start of this segment and those before it: one that starts before these was started by a
-/// clock that is behind. A time ahead of `now` is not a bound.
+/// `stated` is the `latest` in the segment after it, `next` the start of that one, and `earlier`
+/// the latest start of this segment and those before it: one that starts before these was started
+/// by a clock that is behind. A time ahead of `now` is not a bound.
 pub(super) fn newest_of_closed(
     stated: Option<OffsetDateTime>,
     next: Option<OffsetDateTime>,

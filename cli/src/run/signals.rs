@@ -138,8 +138,8 @@ impl Listener {
     #[expect(clippy::unused_self, reason = "other platforms need a thread for it")]
     pub(super) fn watch_children(&self) {}
 
-    /// Waits for signals, and returns all pending ones: a caller that stops this process must find out
-    /// whether it has been continued already. Children may have changed in any case.
+    /// Waits for signals, and returns all pending ones: a caller that stops this process must find
+    /// out whether it has been continued already. Children may have changed in any case.
     ///
     /// # Errors
     ///

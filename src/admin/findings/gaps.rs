@@ -15,20 +15,20 @@ use crate::text::count;
 /// The gaps in some records.
 #[derive(Debug, Default)]
 pub(super) struct Gaps {
-    sessions: HashMap<Uuid, Extent>,
+    sessions: HashMap<Uuid, SessionExtent>,
     /// Number of places where something else is missing or unreadable.
     breaks: u64,
     /// The segment of the first record.
     first: Option<SegmentNumber>,
     is_full: bool,
     /// The first gaps, and the number of all.
-    found: Vec<Gap>,
+    found: Vec<SessionGap>,
     count: u64,
 }
 
 /// The first and the last record of a session in some records.
 #[derive(Debug, Clone, Copy)]
-struct Extent {
+struct SessionExtent {
     first: Numbered,
     last: Numbered,
     is_ended: bool,
@@ -44,7 +44,7 @@ struct Numbered {
 
 /// Records of a session that are missing before a record, and after another one if there is one.
 #[derive(Debug)]
-struct Gap {
+struct SessionGap {
     session: Uuid,
     missing: u64,
     after: Option<Position>,
@@ -71,7 +71,7 @@ impl Gaps {
             breaks: self.breaks,
         };
         let is_ended = OwnEvent::of_raw(raw) == Some(OwnEvent::SessionEnd);
-        let next = Extent {
+        let next = SessionExtent {
             first: record,
             last: record,
             is_ended,
@@ -109,7 +109,7 @@ impl Gaps {
     }
 
     /// Adds records of a session that follow the others.
-    fn add(&mut self, session: Uuid, next: Extent) {
+    fn add(&mut self, session: Uuid, next: SessionExtent) {
         let Some(own) = self.sessions.get_mut(&session) else {
             if self.sessions.len() < Self::SESSIONS_MAX {
                 self.sessions.insert(session, next);
@@ -132,7 +132,7 @@ impl Gaps {
 
     fn add_gap(&mut self, session: Uuid, missing: u64, after: Option<Position>, before: Position) {
         self.count += 1;
-        self.found.push(Gap {
+        self.found.push(SessionGap {
             session,
             missing,
             after,
@@ -143,7 +143,7 @@ impl Gaps {
     /// Returns a finding for each of the first gaps, and one for all others.
     pub(super) fn findings(self) -> Vec<Finding> {
         let more = self.count.saturating_sub(self.found.len() as u64);
-        let mut all: Vec<String> = self.found.iter().map(Gap::in_words).collect();
+        let mut all: Vec<String> = self.found.iter().map(SessionGap::in_words).collect();
         if more > 0 {
             let gaps = count(more, "further gap");
             all.push(format!("{gaps} in the numbers of sessions"));
@@ -154,7 +154,7 @@ impl Gaps {
     }
 }
 
-impl Gap {
+impl SessionGap {
     fn in_words(&self) -> String {
         let records = count(self.missing, "record");
         let are = if self.missing == 1 { "is" } else { "are" };
