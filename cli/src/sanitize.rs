@@ -10,9 +10,9 @@ use localtel::read::is_unsafe_to_show;
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Sanitized<'a>(pub(crate) &'a str);
 
-/// Adds a text with everything unsafe escaped, as [`Sanitized`] shows it.
+/// Adds a text as [`Sanitized`] shows it.
 pub(crate) fn push_sanitized(out: &mut String, text: &str) {
-    if text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+    if is_plain(text) {
         out.push_str(text);
     } else {
         // Writing to memory does not fail.
@@ -66,8 +66,16 @@ fn write_letter(f: &mut fmt::Formatter<'_>, letter: char) -> fmt::Result {
     }
 }
 
+/// Returns `true` if every terminal shows the text as it is.
+fn is_plain(text: &str) -> bool {
+    text.bytes().all(|byte| matches!(byte, b' '..=b'~'))
+}
+
 impl fmt::Display for Sanitized<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if is_plain(self.0) {
+            return f.write_str(self.0);
+        }
         self.0
             .chars()
             .try_for_each(|letter| write_letter(f, letter))
@@ -126,6 +134,9 @@ impl Excerpt<'_> {
 
 impl fmt::Display for SafeJson<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if is_plain(self.0) {
+            return f.write_str(self.0);
+        }
         for letter in self.0.chars() {
             match letter {
                 // JSON allows unescaped control characters only as white space between values.

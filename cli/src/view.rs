@@ -3,7 +3,7 @@
 //! stored) and CSV.
 
 use std::borrow::Cow;
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::io::{self, Write};
 
 use time::{OffsetDateTime, UtcOffset};
@@ -64,7 +64,12 @@ impl View {
     ) -> io::Result<()> {
         match self.format {
             Format::Short => self.write_short(out, raw),
-            Format::Pretty => self.write_pretty(out, raw),
+            Format::Pretty => {
+                let mut block = String::with_capacity(LINE_BYTES);
+                self.write_pretty(&mut block, raw)
+                    .map_err(io::Error::other)?;
+                out.write_all(block.as_bytes())
+            }
             Format::Json => self.write_json(out, line),
             Format::Csv => self.write_csv(out, raw),
         }
@@ -77,7 +82,7 @@ impl View {
         out.write_all(line.as_bytes())
     }
 
-    fn write_pretty(&self, out: &mut dyn Write, raw: &RawRecord<'_>) -> io::Result<()> {
+    fn write_pretty(&self, out: &mut String, raw: &RawRecord<'_>) -> fmt::Result {
         let (Paint(time), Paint(target)) = (self.styles.time, self.styles.target);
         let Paint(level) = self.styles.level(raw.level);
         writeln!(
@@ -116,20 +121,15 @@ impl View {
     /// Writes a line of a block: a name, and a value in a column of its own.
     fn write_block_line(
         &self,
-        out: &mut dyn Write,
+        out: &mut String,
         name: &str,
         value: &dyn fmt::Display,
-    ) -> io::Result<()> {
+    ) -> fmt::Result {
         let Paint(key) = self.styles.key;
         writeln!(out, "  {key}{name:<10}{key:#} {value}")
     }
 
-    fn write_block(
-        &self,
-        out: &mut dyn Write,
-        title: &str,
-        properties: Object<'_>,
-    ) -> io::Result<()> {
+    fn write_block(&self, out: &mut String, title: &str, properties: Object<'_>) -> fmt::Result {
         if properties.is_empty() {
             return Ok(());
         }
