@@ -88,6 +88,27 @@ pub(crate) enum AppCommand {
     Doctor(doctor::DoctorArgs),
 }
 
+impl AppCommand {
+    /// Returns the command that is suggested for a similar name: the same choice, or `status`.
+    /// Nothing else may be done to telemetry that was not named.
+    pub(crate) const fn for_similar_name(&self) -> &'static str {
+        match self {
+            Self::Enable(args) => args.typed(),
+            Self::Disable(args) => args.typed(),
+            Self::Show(_)
+            | Self::Tail(_)
+            | Self::Clear(_)
+            | Self::Status(_)
+            | Self::Explain(_)
+            | Self::Report(_)
+            | Self::Reset
+            | Self::Profiles(_)
+            | Self::Policy(_)
+            | Self::Doctor(_) => "status",
+        }
+    }
+}
+
 const EXAMPLES: &str = "\
 Examples:
   localtel show -l warn --since -2h   warnings and errors of the last two hours

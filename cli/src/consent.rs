@@ -39,6 +39,28 @@ pub(crate) struct DisableArgs {
     yes: bool,
 }
 
+impl EnableArgs {
+    /// Returns the command that stores the same choice.
+    pub(crate) const fn typed(&self) -> &'static str {
+        if self.all_profiles {
+            "enable --all-profiles"
+        } else {
+            "enable"
+        }
+    }
+}
+
+impl DisableArgs {
+    /// Returns the command that stores the same choice, and removes nothing.
+    pub(crate) const fn typed(&self) -> &'static str {
+        if self.all_profiles {
+            "disable --all-profiles"
+        } else {
+            "disable"
+        }
+    }
+}
+
 /// Stores that recording is allowed.
 pub(crate) fn enable(
     location: &Location,
@@ -214,7 +236,7 @@ pub(crate) fn reset(location: &Location, screen: &mut Screen<'_>) -> Result<Exit
 /// Examples for `enable`.
 pub(crate) const ENABLE_EXAMPLES: &str = "\
 The choice is stored for one profile of one application [default: the default profile]. \
-DO_NOT_TRACK, the application's flag and the variable <APP>_TELEMETRY override it; `localtel status` \
+DO_NOT_TRACK, the application's flag and the variable <APPLICATION>_TELEMETRY override it; `localtel status` \
 shows which of them decides.
 
 Examples:

@@ -138,15 +138,25 @@ fn dispatch(
             let location = find()?;
             // Checked before the command creates anything there; `doctor` has a finding for it.
             let is_doctor = matches!(command, AppCommand::Doctor(_));
-            let hint = suggestion::similar_name(&location, environment).filter(|_| !is_doctor);
+            let similar = command.for_similar_name();
+            let hint = suggestion::similar_name(&location, environment, similar);
+            let hint = hint.filter(|_| !is_doctor);
             let as_owner = |owner| repeated_as(owner, words, selection, &location);
             let outcome = on_place(command, &location, environment, screen)
                 .map_err(|failure| failure.at(&location, as_owner));
+            let undone = similar.strip_prefix("enable").filter(|_| outcome.is_ok());
+            let hint = hint.map(|hint| match undone {
+                Some(scope) => {
+                    let undo = location.command(&format!("disable{scope}"));
+                    format!("{hint} `{undo}` withdraws this choice")
+                }
+                None => hint,
+            });
             with_suggestion(outcome, hint, screen)
         }
         AnyCommand::Record(args) => {
             let location = find()?;
-            let hint = suggestion::similar_name(&location, environment);
+            let hint = suggestion::similar_name(&location, environment, "status");
             // The values may be private, so the hint does not repeat them.
             let outcome = record::run(&location, &args, environment, screen).map_err(|failure| {
                 failure.at(&location, |owner| location.command_as(owner, "record ..."))
@@ -162,7 +172,10 @@ fn dispatch(
             });
             if let Err(failure) = &location {
                 // The command runs in any case, even if there is no location to record it.
-                screen.print_message(format_args!("{}", failure.text(LOCALTEL).trim_end()));
+                screen.print_message(format_args!(
+                    "{}{LOCALTEL}: running without recording",
+                    failure.text(LOCALTEL)
+                ));
             }
             run::run(location.ok().as_ref(), &args, environment, screen)
         }

@@ -6,7 +6,7 @@ use std::io;
 
 use super::exit::Exit;
 use super::sanitize::Sanitized;
-use localtel::admin::{Location, other_owner_of};
+use localtel::admin::{Location, Source, other_owner_of};
 use localtel::{Error, ErrorKind};
 
 /// The failure of a command. If the reader of the output went away, the exit is a success without a
@@ -72,7 +72,10 @@ impl Failure {
             self.hint = location
                 .step_for_consent()
                 .filter(|_| is_of_choice)
-                .or_else(|| hint_for(error, |words| location.command(words)));
+                .or_else(|| {
+                    let variable = location.name().map(Source::variable);
+                    hint_for(error, variable.as_deref(), |words| location.command(words))
+                });
         }
         self
     }
@@ -111,7 +114,7 @@ impl Failure {
             Some(owner) => Some(format!(
                 "`sudo -u '#{owner}' {called} ...` does it as that user"
             )),
-            None => hint_for(error, |words| format!("{called} {words}")),
+            None => hint_for(error, None, |words| format!("{called} {words}")),
         }
     }
 }
@@ -162,9 +165,21 @@ fn owner_for(error: &Error) -> Option<u32> {
     None
 }
 
-/// Returns the next step, given how a command is typed for the location where it failed.
-fn hint_for(error: &Error, command: impl FnOnce(&str) -> String) -> Option<String> {
+/// Returns the next step, given the application's variable, if that is known, and how a command is
+/// typed for the location where it failed.
+fn hint_for(
+    error: &Error,
+    variable: Option<&str>,
+    command: impl FnOnce(&str) -> String,
+) -> Option<String> {
     match error.kind() {
+        ErrorKind::Io { source, .. } if source.kind() == io::ErrorKind::ReadOnlyFilesystem => {
+            Some(format!(
+                "make it writable; until then DO_NOT_TRACK=1, or {} with `on` or `off`, decides for \
+                 one run without writing",
+                variable.unwrap_or("<APPLICATION>_TELEMETRY")
+            ))
+        }
         ErrorKind::Io { path, source, .. } => {
             hint_for_io(source.kind(), &path.display().to_string(), command)
         }
@@ -210,12 +225,6 @@ fn hint_for_io(
         ))
     } else if kind == io::ErrorKind::NotADirectory {
         Some(format!("a part of {path} is a file; use another directory"))
-    } else if kind == io::ErrorKind::ReadOnlyFilesystem {
-        Some(
-            "make it writable; until then DO_NOT_TRACK=1, or <APP>_TELEMETRY with `on` or `off`, \
-             decides for one run without writing"
-                .to_owned(),
-        )
     } else if kind == io::ErrorKind::StorageFull || kind == io::ErrorKind::QuotaExceeded {
         Some(format!(
             "make room; `{}` removes old records",
@@ -229,6 +238,8 @@ fn hint_for_io(
 #[cfg(test)]
 mod tests {
     use std::path::Path;
+
+    use localtel::admin::{Environment, Selection};
 
     use super::*;
 
@@ -262,6 +273,21 @@ mod tests {
         }
         let unfit = Error::directory(Path::new("/x"), "a file stands there");
         assert!(Failure::from(unfit).text("localtel").contains("\nhint: "));
+    }
+
+    #[test]
+    fn the_hint_for_a_read_only_disk_names_the_variable() {
+        let environment = Environment::for_test("localtel", &[("XDG_STATE_HOME", "/s")]);
+        let selection = Selection {
+            application: Some("my-app".parse().unwrap()),
+            ..Selection::default()
+        };
+        let location = Location::find(&selection, &environment).unwrap().unwrap();
+        let kind = io::ErrorKind::ReadOnlyFilesystem;
+        let error = Error::io("write", Path::new("/x"))(io::Error::from(kind));
+        let failure = Failure::from(error).at(&location, |_| String::new());
+        let text = failure.text("localtel");
+        assert!(text.contains("or MY_APP_TELEMETRY with"), "{text}");
     }
 
     #[test]

@@ -61,8 +61,10 @@ pub(crate) fn find(args: &SelectionArgs, environment: &Environment) -> Result<Lo
     };
     let message = format!("{} is not a telemetry directory", location.base().display());
     let lines = below.iter().map(|path| path.display().to_string());
+    let more = below.len().saturating_sub(BELOW_SHOWN_MAX);
+    let more = (more > 0).then(|| format!("and {more} more"));
     Err(Failure::usage(format!("{message}; below it:"))
-        .details(lines.collect())
+        .details(lines.take(BELOW_SHOWN_MAX).chain(more).collect())
         .hint(format!(
             "name it with --dir {}",
             ShellWord(&first.display().to_string())
@@ -131,6 +133,9 @@ fn several_in(root: &Path, all: &[Location], profile: Profile) -> Failure {
         None => failure,
     }
 }
+
+/// Number of directories that are listed.
+const BELOW_SHOWN_MAX: usize = 10;
 
 /// Returns the size and the age of the records in a clause.
 fn overview(location: &Location) -> String {

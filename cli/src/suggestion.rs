@@ -61,7 +61,13 @@ pub(crate) fn parse_condition(text: &str) -> Result<Term, String> {
             return format!("{error}; `--grep {}` finds a text", ShellWord(text));
         }
         match text.split_once(is_operator) {
-            Some(("level", levels)) => with_nearest_level(&error, levels),
+            Some((key @ "level", levels)) => {
+                let error = with_nearest_level(&error, levels);
+                format!("{error}; `properties.{key}` is the property of that name")
+            }
+            Some((key @ "timestamp", _)) => {
+                format!("{error}; `properties.{key}` is the property of that name")
+            }
             Some(_) | None => error.to_string(),
         }
     })
@@ -88,16 +94,19 @@ fn with_nearest_level(error: &localtel::Error, text: &str) -> String {
 }
 
 /// Returns a suggestion if the named application or profile has no telemetry and one with a similar
-/// name has.
-pub(crate) fn similar_name(location: &Location, environment: &Environment) -> Option<String> {
+/// name has: the command for that one.
+pub(crate) fn similar_name(
+    location: &Location,
+    environment: &Environment,
+    command: &str,
+) -> Option<String> {
     let near = near(location, environment)?;
     let reason = if near.name() == location.name() {
         format!("{location} had no profile `{}`", location.profile())
     } else {
         format!("there was no telemetry of `{location}`")
     };
-    // A command that only reads: nothing may be done to telemetry that was not named.
-    let command = near.command("status");
+    let command = near.command(command);
     Some(format!("{reason}; did you mean `{command}`?"))
 }
 

@@ -120,6 +120,46 @@ fn explain_without_telemetry_creates_nothing() {
 }
 
 #[test]
+fn an_application_that_was_only_named_is_not_known() {
+    let unknown = "Nothing is known of myapp:";
+    let text = ExplainHome::new().text();
+    assert!(
+        text.starts_with(&format!("What is recorded\n  {unknown}")),
+        "{text}"
+    );
+    for known in [
+        ExplainHome::new().with("consent.json", ENABLED),
+        ExplainHome::new().with(SEGMENT, ""),
+        ExplainHome::embedded(WhenUndecided::Refuse),
+    ] {
+        let text = known.text();
+        assert!(!text.contains(unknown), "{text}");
+    }
+}
+
+#[test]
+fn a_choice_that_forbids_recording_leads_to_enable() {
+    let disabled = ENABLED.replace("enabled", "disabled");
+    for (file, stored, command) in [
+        ("consent.json", ENABLED, "disable"),
+        ("consent.json", &disabled, "enable"),
+        ("consent.all.json", &disabled, "enable"),
+    ] {
+        let mut home = ExplainHome::new().with(file, stored);
+        for variables in [vec![], vec![("DO_NOT_TRACK", "1")]] {
+            home.variables = variables;
+            let text = home.text();
+            let (_, stop) = text.split_once("How to stop it\n").unwrap();
+            let first = stop.lines().next().unwrap();
+            assert!(
+                first.contains(&format!(" {command}`")),
+                "{file} {stored}: {first}"
+            );
+        }
+    }
+}
+
+#[test]
 fn the_deciding_choice_has_its_time_and_command() {
     let home = ExplainHome::new().with("consent.json", ENABLED);
     let text = home.text();

@@ -7,7 +7,7 @@ use localtel::admin::OwnerState;
 use localtel::consent::WhenUndecided;
 use localtel::policy::Rule;
 use localtel::read::{OWN_TARGET, Summary};
-use localtel::{Level, Policy};
+use localtel::{Consent, Level, Policy};
 
 use super::Explanation;
 use super::inventory::{Inventory, ValueType};
@@ -49,7 +49,8 @@ fn recorded_now(facts: &Explanation<'_>) -> Vec<String> {
     let answer = &facts.status.answer;
     let name = facts.status.source.as_deref();
     let application = name.unwrap_or("The application");
-    let mut lines = vec![
+    let mut lines = nothing_known(facts);
+    lines.extend([
         format!(
             "{application} records events: what it did, when, and the values that are listed at the end."
         ),
@@ -58,7 +59,7 @@ fn recorded_now(facts: &Explanation<'_>) -> Vec<String> {
         "system, and the versions of application and recorder. The application decides on its events,".to_owned(),
         "and a policy on what is recorded of them: see below, and the list at the end.".to_owned(),
         format!("Recording now: {}, because {}.", answer.recording, answer.because),
-    ];
+    ]);
     lines.extend(decided_by(facts));
     for overruled in &facts.status.overruled {
         let (by, wanted) = (&overruled.by, overruled.wanted);
@@ -68,6 +69,27 @@ fn recorded_now(facts: &Explanation<'_>) -> Vec<String> {
         lines.push(format!("Invalid, so it counts as disabled: {problem}."));
     }
     lines
+}
+
+/// Returns a warning if an application was only named: it has neither records nor a choice.
+fn nothing_known(facts: &Explanation<'_>) -> Vec<String> {
+    let location = facts.location;
+    let is_seen = || location.profiles().map_or(true, |all| !all.is_empty());
+    match location.name() {
+        Some(name)
+            if location.command_name().is_none()
+                && !facts.status.directory_exists
+                && !is_seen() =>
+        {
+            vec![
+                format!(
+                    "Nothing is known of {name}: it has no records and no stored choice on this machine."
+                ),
+                "An application of that name that uses localtel does this:".to_owned(),
+            ]
+        }
+        Some(_) | None => Vec::new(),
+    }
 }
 
 /// Returns when and by which command the deciding choice was made, if a choice decided.
@@ -247,10 +269,21 @@ fn how_to_read_it(facts: &Explanation<'_>) -> Vec<String> {
 }
 
 fn how_to_stop(facts: &Explanation<'_>) -> Vec<String> {
-    let mut lines = vec![format!(
-        "`{}` forbids it until you enable it; running programs apply that within a second.",
-        facts.location.command("disable")
-    )];
+    let stored = [&facts.status.stored, &facts.status.stored_for_all];
+    let mut choices = stored.into_iter().flatten().map(|choice| choice.consent);
+    let choice = choices.find(|choice| *choice != Consent::Undecided);
+    let is_disabled = choice == Some(Consent::Disabled);
+    let mut lines = vec![if is_disabled {
+        format!(
+            "The stored choice already forbids it; `{}` would allow it again.",
+            facts.location.command("enable")
+        )
+    } else {
+        format!(
+            "`{}` forbids it until you enable it; running programs apply that within a second.",
+            facts.location.command("disable")
+        )
+    }];
     match facts.location.name() {
         Some(source) => lines.push(format!(
             "`{}=off` in the environment forbids it for one run, and `DO_NOT_TRACK=1` does so",

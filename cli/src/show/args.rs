@@ -9,7 +9,7 @@ use time::OffsetDateTime;
 use super::super::absent_names::NameKind;
 use super::super::screen::OutputKind;
 use super::super::suggestion;
-use super::super::time::{Zone, parse};
+use super::super::time::{Zone, parse, timestamp};
 use super::super::view::Format;
 use localtel::read::{Filter, Levels, Term};
 use localtel::{Error, Result};
@@ -237,11 +237,26 @@ impl ShowArgs {
         if let Some(session) = &self.session {
             filter = filter.session(session);
         }
-        if let Some(since) = &self.since {
-            filter = filter.since(SystemTime::from(parse(since, self.zone(), now)?));
+        let time = |text: &String| parse(text, self.zone(), now);
+        let since = self.since.as_ref().map(time).transpose()?;
+        let until = self.until.as_ref().map(time).transpose()?;
+        if let (Some(since), Some(until)) = (since, until)
+            && until < since
+        {
+            return Err(Error::invalid(
+                "--until",
+                format!(
+                    "the range is empty: it ends at {} and begins at {}",
+                    timestamp(until),
+                    timestamp(since)
+                ),
+            ));
         }
-        if let Some(until) = &self.until {
-            filter = filter.until(SystemTime::from(parse(until, self.zone(), now)?));
+        if let Some(since) = since {
+            filter = filter.since(SystemTime::from(since));
+        }
+        if let Some(until) = until {
+            filter = filter.until(SystemTime::from(until));
         }
         if let Some(pattern) = &self.grep {
             filter = filter.grep(pattern)?;

@@ -283,3 +283,23 @@ fn a_directory_is_for_one_profile() {
     assert!(copy.join("events.000001.jsonl").exists());
     assert!(!work.join("events.000001.jsonl").exists());
 }
+
+#[test]
+fn at_most_ten_directories_below_another_are_listed() {
+    let place = Somewhere::new();
+    let above = place.0.path().join("above");
+    for (made, listed, more) in [(10, 10, None), (12, 10, Some("  and 2 more"))] {
+        for number in 0..made {
+            let directory = above.join(format!("{number:02}"));
+            std::fs::create_dir_all(&directory).unwrap();
+            std::fs::write(directory.join("consent.json"), "").unwrap();
+        }
+        let output = place.run(&format!("--dir {} status", above.display()));
+        assert_eq!(output.status.code(), Some(2), "{output:?}");
+        let printed = err(&output);
+        let paths = printed.lines().filter(|line| line.starts_with("  /"));
+        assert_eq!(paths.count(), listed, "{printed}");
+        let last = printed.lines().find(|line| line.starts_with("  and "));
+        assert_eq!(last, more, "{printed}");
+    }
+}

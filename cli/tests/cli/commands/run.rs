@@ -47,6 +47,24 @@ fn is_ignored(signal: Signal) -> bool {
 }
 
 #[test]
+fn run_reports_that_it_does_not_record() {
+    let home = CommandHome::enabled();
+    for words in [&["--app", "other", "enable"] as &[&str], &["run", "echo"]] {
+        let output = Command::new(env!("CARGO_BIN_EXE_localtel"))
+            .env_clear()
+            .envs(home.variables())
+            .args(words)
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(0), "{words:?}: {output:?}");
+        let expected = words.contains(&"run");
+        let printed = err(&output);
+        let last = "\nlocaltel: running without recording\n";
+        assert_eq!(printed.ends_with(last), expected, "{printed}");
+    }
+}
+
+#[test]
 fn the_exit_code_is_the_commands_own() {
     let home = CommandHome::enabled();
     for code in [0, 1, 3, 42, 127, 255] {

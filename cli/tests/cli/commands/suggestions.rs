@@ -212,10 +212,21 @@ fn a_misspelt_application_or_profile_gets_the_nearest_one() {
             let output = run_line(&home, &format!("{typed} {words}"));
             let printed = [out(&output), err(&output)].concat();
             assert_eq!(printed.matches("did you mean").count(), 1, "{printed}");
-            let command = if words == "doctor" { words } else { "status" };
+            // Only a choice is suggested for the other name, and never a removal.
+            let command = match words {
+                "doctor" | "enable" => words,
+                "disable --clear --yes" => "disable",
+                _ => "status",
+            };
             let line = format!("{meant} {command}");
             assert!(
                 lines_in(&printed).contains(&line.as_str()),
+                "{typed} {words}: {printed}"
+            );
+            let undo = format!("{} disable` withdraws", typed.replace('=', " "));
+            assert_eq!(
+                printed.contains(&undo),
+                words == "enable",
                 "{typed} {words}: {printed}"
             );
             let output = run_line(&home, &line);
@@ -229,6 +240,39 @@ fn a_misspelt_application_or_profile_gets_the_nearest_one() {
                 let _removed = std::fs::remove_dir_all(home.path().join(made));
             }
         }
+    }
+}
+
+#[test]
+fn a_choice_for_all_profiles_of_a_wrong_name_can_be_undone() {
+    let home = CommandHome::enabled();
+    let printed = err(&run_line(&home, "--app mypap enable --all-profiles"));
+    let expected = [
+        "--app myapp enable --all-profiles",
+        "--app mypap disable --all-profiles",
+    ];
+    assert_eq!(lines_in(&printed), expected, "{printed}");
+    let printed = err(&run_line(&home, "--app mapyp disable --all-profiles"));
+    assert_eq!(
+        lines_in(&printed),
+        ["--app myapp disable --all-profiles"],
+        "{printed}"
+    );
+}
+
+#[test]
+fn an_invalid_level_or_time_leads_to_the_property() {
+    let home = CommandHome::enabled();
+    for (condition, property) in [
+        ("level=x", "`properties.level`"),
+        ("level>=3", "`properties.level`"),
+        ("timestamp<later", "`properties.timestamp`"),
+    ] {
+        let printed = err(&run_line(&home, &format!("show {condition}")));
+        assert!(printed.contains(property), "{condition}: {printed}");
+        let output = run_line(&home, &format!("show properties.{condition}"));
+        let is_text = !condition.contains('<');
+        assert_eq!(output.status.success(), is_text, "{condition}: {output:?}");
     }
 }
 

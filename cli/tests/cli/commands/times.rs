@@ -53,6 +53,22 @@ fn a_time_outside_the_years_0_to_9999_is_refused() {
 }
 
 #[test]
+fn an_empty_range_of_times_is_refused() {
+    let home = CommandHome::enabled();
+    for words in [
+        &["show", "-S", "08:00", "-U", "04:00"] as &[&str],
+        &["show", "-S", "now", "-U", "yesterday", "--local"],
+        &["tail", "-S", "-1h", "-U", "-2h"],
+    ] {
+        let (code, printed) = run(&home, "EAST-14", words);
+        assert_eq!(code, 2, "{words:?}: {printed}");
+        assert!(printed.contains("the range is empty"), "{printed}");
+    }
+    let words = ["show", "-S", "today", "-U", "today"];
+    assert_eq!(run(&home, "UTC0", &words).0, 0);
+}
+
+#[test]
 fn a_local_time_at_an_end_of_the_range_is_refused_or_used() {
     let home = CommandHome::enabled();
     run(&home, "UTC0", &["record", "one"]);
