@@ -246,8 +246,8 @@ Examples:
 
 /// Examples for `disable`.
 pub(crate) const DISABLE_EXAMPLES: &str = "\
-Disabling removes the installation id, its salt and the hash of the host; enabling again creates \
-new ones. It works on a full disk. The choice is stored before any record is removed; with --clear, \
+Disabling removes the installation id, its salt and the hash of the host from `consent.json`, and `history.json`; \
+enabling again creates new ones. Existing records keep the old id until they are removed. It works on a full disk. The choice is stored before any record is removed; with --clear, \
 but without --yes and a terminal, the choice is stored and the command fails.
 
 Examples:
@@ -257,8 +257,8 @@ Examples:
 
 /// Examples for `reset`.
 pub(crate) const RESET_EXAMPLES: &str = "\
-Removes the installation id, the salt of the hashes and the hash of the host; new ones are created \
-with the next record. The choice is kept. Existing records keep the old id; `localtel clear` removes them.
+Removes the installation id, the salt of the hashes, the hash of the host, and `history.json` with the last version \
+and the number of reports; new ones are created with the next record. The choice is kept. Existing records keep the old id; `localtel clear` removes them.
 
 Examples:
   localtel --app myapp reset";

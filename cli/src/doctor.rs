@@ -80,7 +80,9 @@ fn nothing_found(location: &Location) -> String {
 
 /// Examples for `doctor`.
 pub(crate) const EXAMPLES: &str = "\
-Prints each problem with the next step on one line, and exits with 3 if there are any. It changes nothing.
+Prints each problem with the next step on one line, and exits with 3 if there are any. It changes nothing. \
+Names that were masked and a line on whether anything is recorded follow; they do not change the exit code. \
+A finding on old records remains until their segment is removed, by the limits or by `localtel clear --before`.
 
 Examples:
   localtel --app myapp doctor

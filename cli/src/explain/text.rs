@@ -371,6 +371,7 @@ fn about_rows(facts: &Explanation<'_>) -> Vec<String> {
             application(facts)
         ));
     }
+    lines.extend(ACTIONS.map(str::to_owned));
     lines
 }
 
@@ -489,6 +490,12 @@ fn about_own(event: &str) -> &'static str {
         _ => "A record of another version of localtel, unknown to this one.",
     }
 }
+
+/// The words for actions in the tables.
+const ACTIONS: [&str; 2] = [
+    "keep: as it is. redact: secrets in its text are masked. hash: `p-` and 16 hexadecimal digits, equal",
+    "for equal values. mask: [masked]. drop: left out. not recorded: the whole event is left out.",
+];
 
 /// Widest column for names; longer names shift the columns after them.
 const WIDTH_MAX: usize = 40;

@@ -275,7 +275,7 @@ The name of the event should be a constant.
 
 `record -` reads JSON objects in UTF-8, in any layout, of at most 1 MiB each. `event`, `level` and `message` are \
 taken; all other keys become properties. A number beyond 64 bits becomes text. Invalid input is reported, and \
-reading continues at the next line.
+reading continues at the next line that begins an object.
 
 Examples:
   localtel --app deploy record deploy version=1.2.0 ok=true duration=871

@@ -58,7 +58,8 @@ pub(crate) struct ShowArgs {
     /// Show the newest records first
     #[arg(id = "localtel.reverse", short = 'r', long = "reverse")]
     pub(crate) reverse: bool,
-    /// Show records that match; case-insensitive if the pattern is lowercase
+    /// Search the message, event, target and each value; not keys, levels, ids or `key=value`.
+    /// A pattern in lower case ignores case
     #[arg(
         id = "localtel.grep",
         short = 'g',

@@ -345,7 +345,7 @@ A missing key never matches, not even with `!=`. With -S or -U, all records are 
 Examples:
   localtel show                                the last 1000 records
   localtel show -l warn --since -2h            warnings and errors of the last two hours
-  localtel show event=command 'duration>500'   slow commands
+  localtel show event=command 'duration>500'   commands of more than 500 ms
   localtel show -g timeout -o pretty           records that mention timeouts, as blocks
   localtel show --json | jq .properties        properties as JSON, for other programs";
 
