@@ -3,26 +3,34 @@
 //! An application adds one [`tracing`] layer; its structured events are written to a rotating
 //! directory of JSON lines on the same machine, and never leave it. Nothing is recorded without
 //! consent. The command `localtel`, in the package `localtel-cli`, shows, follows, filters,
-//! explains and clears records.
+//! explains and clears records: `localtel --app myapp show`.
+//!
+//! [`tracing`]: https://docs.rs/tracing
 //!
 //! # Recording
+//!
+//! ```toml
+//! [dependencies]
+//! localtel = { path = "../localtel" } # A copy of the repository.
+//! tracing = "0.1"
+//! tracing-subscriber = { version = "0.3", default-features = false, features = ["registry", "std"] }
+//! ```
 //!
 //! ```no_run
 //! use tracing_subscriber::prelude::*;
 //!
+//! // In `main`: dropping `telemetry` at its end writes the events that are still in memory.
 //! let telemetry = localtel::Telemetry::builder("myapp").version("1.2.0").open();
 //! tracing_subscriber::registry().with(telemetry.layer().with_filter(telemetry.filter())).init();
 //!
 //! tracing::info!(name: "command", command = "project-list", duration = 871, result = "SUCCESS");
-//!
-//! telemetry.flush()?; // Dropping the handle flushes too.
-//! # Ok::<(), localtel::Error>(())
 //! ```
 //!
 //! **Enable it.** By default nothing is recorded without consent, which is given with the variable
 //! `MYAPP_TELEMETRY=on` for one run, with `localtel --app myapp enable`, or with
 //! [`Telemetry::set_consent`] after the application asked.
-//! [`Builder::when_undecided`] sets another default. [`Telemetry::status`] returns whether events
+//! [`Builder::when_undecided`] sets another default. A process that started without consent records
+//! from its next start, or at once if it is [watching](Builder::watching). [`Telemetry::status`] returns whether events
 //! are recorded, where, and otherwise the reason.
 //!
 //! **Choose the level.** Events and spans from INFO up are recorded; [`Builder::level`] sets
@@ -36,12 +44,14 @@
 //! # Reading
 //!
 //! ```no_run
-//! let path = "/home/me/.local/state/myapp/telemetry";
-//! let mut reader = localtel::read::Reader::open(path.as_ref())?;
-//! for record in reader.records().filter_map(Result::ok) {
-//!     println!("{} {:?}", record.timestamp, record.event);
+//! fn main() -> localtel::Result<()> {
+//!     let path = "/home/me/.local/state/myapp/telemetry";
+//!     let mut reader = localtel::read::Reader::open(path.as_ref())?;
+//!     for record in reader.records().filter_map(Result::ok) {
+//!         println!("{} {:?}", record.timestamp, record.event);
+//!     }
+//!     Ok(())
 //! }
-//! # Ok::<(), localtel::Error>(())
 //! ```
 //!
 //! # Modules
@@ -61,7 +71,8 @@
 //! # Guarantees
 //!
 //! * **Offline.** No code path opens a socket, and no dependency can.
-//! * **Consent first.** Without consent there is no directory, no file, no id and no thread.
+//! * **Consent first.** Without consent there is no directory, no file, no id and no thread, unless
+//!   the application chose another [default](consent::WhenUndecided).
 //! * **Never in the way.** Recording does not wait for the disk, panic, print, or return an error
 //!   into the application. Events that could not be kept are counted, and the count is recorded. If
 //!   a value's `Debug` or `Display` panics, the panic is caught and the value marked, except in

@@ -326,8 +326,8 @@ impl Telemetry {
     ///
     /// # Errors
     ///
-    /// Returns an error if the directory is not known, cannot be created or cannot be written, or
-    /// if a newer version stored a choice there.
+    /// Returns an error if the directory is not known, as in a build with the feature `off`, if it
+    /// cannot be created or written, or if a newer version stored a choice there.
     pub fn set_consent(&self, choice: Consent) -> Result<()> {
         let Some(path) = self.directory() else {
             return self.require();

@@ -1,9 +1,11 @@
 //! Whether anything may be recorded: the words for consent, and the decision between all sources,
 //! as a function of values.
 //!
-//! `stored` defines the stored contents, and `keeper` changes them; `identity` defines an
-//! installation, and `location` the owner of a directory; the values come from `environment` and
-//! the caller.
+//! [`WhenUndecided`] is an application's default, and [`Decision`] the result with its source.
+
+// `stored` defines the stored contents, and `keeper` changes them; `identity` defines an
+// installation, and `location` the owner of a directory; the values come from `environment` and
+// the caller.
 
 mod answer;
 mod belonging;

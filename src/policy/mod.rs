@@ -1,9 +1,9 @@
 //! Rules for what may be recorded. An application sets a [`Policy`] in code, and the owner of the
 //! machine restricts it further in `policy.toml`.
-//!
-//! `owner` reads the owner's part, and `in_force` combines both into the policy in force. `names`
-//! classifies the names of properties, and `secrets` finds secrets in texts. `encode` applies the
-//! resulting verdicts to values.
+
+// `owner` reads the owner's part, and `in_force` combines both into the policy in force. `names`
+// classifies the names of properties, and `secrets` finds secrets in texts. `encode` applies the
+// resulting verdicts to values.
 
 pub(crate) mod in_force;
 pub(crate) mod names;

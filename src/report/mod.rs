@@ -1,14 +1,14 @@
 //! The deployment report: one value that describes an application, the machine it runs on and how
-//! it has been used, for the owner of the machine. Creating one is a pure function of collected
-//! facts; nothing here writes, counts or waits. When a report is recorded is decided elsewhere.
-//!
-//! ```text
-//! deployment ─┐
-//! metadata ───┤
-//! machine ────┼─► Parts ─► Report ─► shown as JSON, or the properties of a record
-//! volumes ────┤
-//! counters ───┘
-//! ```
+//! it has been used, for the owner of the machine. [`Reports`] sets when one is recorded.
+
+// Creating one is a pure function of collected facts: this file writes, counts and waits for
+// nothing, and `reporter` decides when a report is recorded.
+//
+// deployment ─┐
+// metadata ───┤
+// machine ────┼─► Parts ─► Report ─► shown as JSON, or the properties of a record
+// volumes ────┤
+// counters ───┘
 
 mod counters;
 mod deployment;

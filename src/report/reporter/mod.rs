@@ -51,9 +51,10 @@ pub enum Reports {
     OnRequest,
     /// When telemetry is opened, if the last one is at least that old; before opening returns.
     AtStart(Duration),
-    /// When telemetry is opened, if the last one is at least that old, and then repeatedly, with
-    /// that time in between, at most once a second. A background thread does that, if anything is
-    /// recorded, or may be later because the process is [watching](crate::recording::Watching).
+    /// Soon after telemetry is opened, if there is no report or the last one is at least that old,
+    /// and then repeatedly, with that time in between, at most once a second. A background thread
+    /// does that, if anything is recorded, or may be later because the process is
+    /// [watching](crate::recording::Watching).
     Every(Duration),
     /// Often at first and rarely later, as `TimescaleDB` does: when telemetry is opened, before
     /// opening returns, and then from a thread as with `Every`. The first twelve reports of an
