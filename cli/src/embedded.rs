@@ -29,7 +29,7 @@ use localtel::{Builder, Consent, Error, ErrorKind};
 /// An unknown command is an error of the parser with a suggestion.
 ///
 /// An application that uses the builder of clap instead of its derive adds the commands with
-/// [`Args::augment_args`] and reads them with [`FromArgMatches::from_arg_matches`]:
+/// `Args::augment_args` and reads them with `FromArgMatches::from_arg_matches`:
 ///
 /// ```no_run
 /// use clap::{Args as _, FromArgMatches as _};
