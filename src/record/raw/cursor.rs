@@ -42,8 +42,8 @@ impl<'a> RawPart<'a> {
         self.bytes
     }
 
-    /// Takes a line, unless it is not UTF-8 or has control characters, which no line in localtel's
-    /// form contains.
+    /// Accepts a line, unless it is not UTF-8 or has control characters, which no line in
+    /// localtel's form contains.
     pub(super) fn line(bytes: &'a [u8]) -> Option<Self> {
         let (mut all, mut has_controls, mut has_escapes) = (0, false, false);
         // Without an early end, this compiles to vector instructions.
@@ -400,7 +400,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn looking_at_blocks_finds_what_looking_at_bytes_does(
+        fn searching_blocks_finds_the_same_as_searching_bytes(
             text in proptest::collection::vec(
                 prop_oneof![0x20..0x24_u8, 0xa0..0xa4_u8, any::<u8>(), Just(b'a')],
                 0..40,

@@ -57,7 +57,7 @@ fn same_members(members: Object<'_>, values: &Properties) -> Result<(), TestCase
 }
 
 #[test]
-fn a_line_as_we_write_it_is_taken_with_all_its_parts() {
+fn a_line_in_our_form_becomes_a_raw_record_with_all_parts() {
     let raw = RawRecord::at(LINE.as_bytes()).unwrap();
     assert!(raw.event.unwrap().is("command"));
     assert!(raw.message.unwrap().is("listed \"all\""));
@@ -69,7 +69,7 @@ fn a_line_as_we_write_it_is_taken_with_all_its_parts() {
 }
 
 #[test]
-fn of_equal_names_the_last_value_is_taken_at_the_first_place() {
+fn of_equal_names_the_last_value_is_at_the_first_position() {
     for twice in [
         r#""duration":871,"duration":5"#,
         r#""duration":871,"\u0064uration":5"#,
@@ -122,7 +122,7 @@ fn unusual_but_valid_lines_are_left_to_the_parser() {
 }
 
 #[test]
-fn what_is_no_record_is_not_taken() {
+fn an_invalid_record_does_not_become_a_raw_record() {
     for (from, to) in [
         ("2026-11-21", "2026-02-30"),
         ("2026-11-21", "2026-13-21"),
@@ -164,7 +164,7 @@ fn leap_seconds_are_left_to_the_parser() {
 }
 
 #[test]
-fn days_at_the_end_of_months_exist_or_do_not() {
+fn the_last_days_of_months_are_checked() {
     for (day, exists) in [
         ("2024-02-29", true),
         ("2026-02-29", false),
@@ -179,7 +179,7 @@ fn days_at_the_end_of_months_exist_or_do_not() {
 }
 
 #[test]
-fn values_are_followed_as_deep_as_the_parser_follows_them() {
+fn values_may_be_nested_as_deep_as_in_the_parser() {
     let deep = |depth: usize| "[".repeat(depth) + &"]".repeat(depth);
     for depth in [1, 60, 100_000].into_iter().chain(120..130) {
         for (number, rest) in [(":871", ""), (":7}", "}")] {
@@ -200,7 +200,7 @@ proptest! {
     /// However a line is changed, one that is accepted as a raw record is a record with the same
     /// values.
     #[test]
-    fn a_raw_record_takes_nothing_that_the_parser_refuses(
+    fn each_raw_record_is_valid_for_the_parser(
         edits in proptest::collection::vec((0..LINE.len(), prop_oneof![
             Just(String::new()),
             "[\"\\\\{}\\[\\],:0-9a-fu.eE+-]",
@@ -227,7 +227,7 @@ proptest! {
 
     /// Every record in localtel's form is accepted.
     #[test]
-    fn whatever_we_write_is_taken(
+    fn each_line_we_write_becomes_a_raw_record(
         text in any::<String>(),
         number: i64,
         float: f64,
