@@ -305,6 +305,14 @@ impl Telemetry {
         }
     }
 
+    /// Returns `true` if events are recorded now, as [`RecordingStatus::is_recording`] does,
+    /// without determining the rest of the status.
+    pub fn is_recording(&self) -> bool {
+        self.outlet
+            .recorder()
+            .is_some_and(|it| it.state().0.is_recording)
+    }
+
     /// Stores the answer of the user whom the application asked, for this profile and from now on.
     /// [`Undecided`](Consent::Undecided) removes an earlier answer. Stronger sources of the
     /// decision keep their precedence. A handle that records applies the answer within a second;

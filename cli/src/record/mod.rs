@@ -104,6 +104,7 @@ pub(crate) fn run(
     let mut recording = RecordRun {
         telemetry: builder.try_open()?,
         refused: 0,
+        refused_by_policy: 0,
         dropped: 0,
         bad: 0,
     };
@@ -135,6 +136,8 @@ pub(crate) fn builder_of(location: &Location) -> localtel::Result<Builder> {
 struct RecordRun {
     telemetry: Telemetry,
     refused: u64,
+    /// Those that were refused while events were recorded.
+    refused_by_policy: u64,
     dropped: u64,
     /// Number of invalid items in the input.
     bad: u64,
@@ -144,7 +147,11 @@ impl RecordRun {
     fn offer(&mut self, event: &Event) {
         match self.telemetry.record(event) {
             Outcome::Recorded => {}
-            Outcome::Refused => self.refused += 1,
+            Outcome::Refused => {
+                // Consent may change while the input is read.
+                self.refused_by_policy += u64::from(self.telemetry.is_recording());
+                self.refused += 1;
+            }
             Outcome::Dropped => self.dropped += 1,
         }
     }
@@ -187,15 +194,34 @@ impl RecordRun {
         Ok(())
     }
 
-    /// Returns why events were refused, and the next step.
-    fn refusal(&self, location: &Location) -> (String, String) {
+    /// Returns why events were refused, and the next step, for the policy and for consent.
+    fn refusals(&self, location: &Location) -> Vec<(String, String)> {
+        let command = |words: &str| location.command(words);
+        let mut refusals = Vec::new();
+        if self.refused_by_policy > 0 {
+            let events = count(self.refused_by_policy, "event");
+            let reason =
+                format!("the policy drops {events}, by a rule or because no rule names it");
+            refusals.push((reason, format!("`{}` shows the policy", command("policy"))));
+        }
+        // Accepted events that were still waiting are refused when consent is withdrawn.
+        let refused = self.refused.max(self.telemetry.status().counts.refused);
+        if refused > self.refused_by_policy {
+            let by_consent = refused - self.refused_by_policy;
+            refusals.push(self.refusal_by_consent(location, by_consent));
+        }
+        refusals
+    }
+
+    /// Returns why that number of events was not allowed, and the next step.
+    fn refusal_by_consent(&self, location: &Location, refused: u64) -> (String, String) {
         let command = |words: &str| location.command(words);
         let status = self.telemetry.status();
         if status.is_recording {
-            let events = count(self.refused, "event");
-            let reason =
-                format!("the policy drops {events}, by a rule or because no rule names it");
-            return (reason, format!("`{}` shows the policy", command("policy")));
+            let events = count(refused, "event");
+            let reason = format!("{events}, because recording was not allowed for a time");
+            let hint = format!("`{}` shows the present choice", command("status"));
+            return (reason, hint);
         }
         let answer = location.recording_by_commands();
         // The strongest rule comes first, since nothing else changes this run.
@@ -204,9 +230,10 @@ impl RecordRun {
             .is_some_and(|decision| decision.is_locked && decision.state == Consent::Disabled);
         let hint = if is_forbidden {
             format!("`{}` shows which rule decided that", command("status"))
-        } else if let Some(step) = location.step_for_other_owner() {
-            step
-        } else if let Some(step) = location.step_for_consent() {
+        } else if let Some(step) = location
+            .step_for_other_owner()
+            .or_else(|| location.step_for_consent())
+        {
             step
         } else if location.check_recordable().is_err() {
             format!("`{}` shows the next step", command("doctor"))
@@ -232,8 +259,8 @@ impl RecordRun {
         is_strict: bool,
         screen: &mut Screen<'_>,
     ) -> Result<Exit, Failure> {
-        if self.refused > 0 {
-            let (reason, hint) = self.refusal(location);
+        let flushed = self.telemetry.flush();
+        for (reason, hint) in self.refusals(location) {
             let reason = Sanitized(&reason);
             writeln!(screen.stderr, "localtel: not recorded: {reason}")?;
             writeln!(screen.stderr, "hint: {}", Sanitized(&hint))?;
@@ -248,7 +275,7 @@ impl RecordRun {
                 location.command("status")
             )));
         }
-        self.telemetry.flush().or_else(|error| {
+        flushed.or_else(|error| {
             // With nothing recorded there is nothing to flush; the reason was printed above.
             if self.refused > 0 { Ok(()) } else { Err(error) }
         })?;

@@ -89,6 +89,7 @@ fn record_from_pipe(home: &CommandHome) -> (Child, ChildStdin) {
         .localtel()
         .args(["record", "-"])
         .stdin(Stdio::piped())
+        .stderr(Stdio::piped())
         .spawn()
         .unwrap();
     let input = child.stdin.take().unwrap();
@@ -395,6 +396,36 @@ fn a_refused_record_is_reported_and_fails_only_with_strict() {
         .unwrap();
     assert_eq!(strict.status.code(), Some(1));
     assert_eq!(std::fs::read_dir(home.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn withdrawn_consent_is_reported_with_the_count_of_the_session() {
+    let home = CommandHome::enabled();
+    let (child, mut input) = record_from_pipe(&home);
+    let mut offer = || {
+        input.write_all(b"{\"event\":\"e\"}\n").unwrap();
+        std::thread::sleep(std::time::Duration::from_millis(50));
+        home.records("e").len()
+    };
+    while offer() == 0 {}
+    let choose = |choice| assert!(home.localtel().arg(choice).status().unwrap().success());
+    choose("disable");
+    // It applies within a second.
+    let recorded = (0..30).map(|_| offer()).last().unwrap();
+    choose("enable");
+    while offer() == recorded {}
+    drop(input);
+    let output = child.wait_with_output().unwrap();
+    let printed = err(&output);
+    let end = home.records("session.end").pop().unwrap();
+    let refused = end.properties.get("refused").unwrap();
+    let expected = format!(
+        "localtel: not recorded: {refused} events, because recording was not allowed for a time\n"
+    );
+    assert!(
+        printed.starts_with(&expected) && !printed.contains("policy"),
+        "{printed}"
+    );
 }
 
 #[test]
