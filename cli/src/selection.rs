@@ -44,15 +44,7 @@ impl From<&SelectionArgs> for Selection {
 /// application or profile than the options name.
 pub(crate) fn find(args: &SelectionArgs, environment: &Environment) -> Result<Location, Failure> {
     let selection = Selection::from(args);
-    let found = Location::find(&selection, environment).map_err(|error| {
-        let hint = Location::step_for_foreign(&error);
-        let failure = Failure::from(error);
-        match hint {
-            Some(hint) => failure.hint(hint),
-            None => failure,
-        }
-    })?;
-    let Some(location) = found else {
+    let Some(location) = Location::find(&selection, environment)? else {
         return find_only(args, environment);
     };
     let below = location.telemetry_below();

@@ -9,7 +9,7 @@ use crate::builder::Builder;
 use crate::consent::{ApplicationProfile, KnownLocation, StoredConsent};
 use crate::directory::{self, Platform};
 use crate::environment::Environment;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
 use crate::policy::Policy;
 use crate::store::disk::{Access, Directory};
 use crate::store::open_error;
@@ -23,6 +23,8 @@ pub struct Location {
     profile: Profile,
     /// The directory of the default profile.
     base: PathBuf,
+    /// Whether `base` is instead the directory of the profile itself: a copy of only that.
+    is_profile_alone: bool,
     /// The selection, to repeat it in command lines.
     selection: Selection,
     /// The application, if it runs this code itself. Other programs lack the facts that only it
@@ -87,6 +89,7 @@ impl Location {
             application: KnownApplication::Certain(source),
             profile,
             base,
+            is_profile_alone: false,
             selection: Selection::default(),
             own_application: Some(OwnApplication {
                 builder: Box::new(builder.clone()),
@@ -188,10 +191,12 @@ impl Location {
             application: KnownApplication::Unknown,
             profile: selection.profile.clone().unwrap_or_default(),
             base,
+            is_profile_alone: false,
             selection: selection.clone(),
             own_application: None,
             environment: environment.clone(),
         };
+        location.enter_profile();
         let known = [&location.base, &location.path()]
             .into_iter()
             .find_map(|path| KnownLocation::at(path).source);
@@ -205,6 +210,23 @@ impl Location {
         location
     }
 
+    /// Selects the profile whose own directory was named instead of that of the default profile.
+    fn enter_profile(&mut self) {
+        let own = KnownLocation::at(&self.base).profile.unwrap_or_default();
+        let named = self.selection.profile.as_ref();
+        if own.is_default() || named.is_some_and(|named| *named != own) {
+            return;
+        }
+        self.profile = own;
+        match directory::enclosing(&self.base) {
+            Some((base, by_path)) if by_path == self.profile => {
+                self.selection.directory = Some(base.clone());
+                self.base = base;
+            }
+            Some(_) | None => self.is_profile_alone = true,
+        }
+    }
+
     /// Returns the telemetry directories below that of the default profile, if that one is not one
     /// itself and contains no file of localtel: the directory named is a level or two too high.
     pub fn telemetry_below(&self) -> Vec<PathBuf> {
@@ -216,6 +238,7 @@ impl Location {
     pub fn with_profile(&self, profile: Profile) -> Self {
         Self {
             profile,
+            is_profile_alone: false,
             ..self.clone()
         }
     }
@@ -236,6 +259,9 @@ impl Location {
 
     /// Returns the directory.
     pub fn path(&self) -> PathBuf {
+        if self.is_profile_alone {
+            return self.base.clone();
+        }
         directory::of_profile(&self.base, &self.profile)
     }
 
@@ -361,6 +387,9 @@ impl Location {
     ///
     /// Returns an error that names both.
     pub fn check(&self) -> Result<()> {
+        if self.is_profile_alone {
+            return self.check_claim(&KnownLocation::at(&self.base), &self.base, &self.profile);
+        }
         let default = Profile::default();
         self.check_claim(&KnownLocation::at(&self.base), &self.base, &default)?;
         // It decides for this application, too.
@@ -385,18 +414,6 @@ impl Location {
                 None => format!("the profile {profile}"),
             },
         ))
-    }
-
-    /// Returns the next step if a directory was refused because it belongs to another application
-    /// or profile.
-    pub fn step_for_foreign(error: &Error) -> Option<String> {
-        let ErrorKind::Foreign { path, .. } = error.kind() else {
-            return None;
-        };
-        let own = KnownLocation::at(path).profile?;
-        let (base, by_path) = directory::enclosing(path)?;
-        let base = base.display().to_string();
-        (own == by_path).then(|| format!("name it with --dir {} --profile {own}", ShellWord(&base)))
     }
 }
 

@@ -249,24 +249,46 @@ fn consent_without_a_source_is_withdrawn_without_app() {
 }
 
 #[test]
+fn the_directory_of_a_profile_selects_the_profile() {
+    let place = Somewhere::new();
+    place.done("--dir DIRECTORY --app one --profile work enable");
+    place.done("--dir DIRECTORY --profile work record x");
+    place.done("--dir DIRECTORY/profiles/work record y");
+    let copy = place.path().join("copy");
+    std::fs::create_dir(&copy).unwrap();
+    for name in ["consent.json", "events.000001.jsonl"] {
+        let original = place.path().join("profiles/work").join(name);
+        std::fs::copy(original, copy.join(name)).unwrap();
+    }
+    for at in ["profiles/work", "copy"] {
+        for words in ["", " --profile work", " --app one --profile work"] {
+            let line = format!("--dir DIRECTORY/{at}{words}");
+            let shown = place.done(&format!("{line} show"));
+            assert_eq!(shown.lines().count(), 2, "{line}: {shown}");
+            let status = place.done(&format!("{line} status"));
+            let expected = format!("/{at}\n");
+            assert!(
+                status.contains("\nsource: one\nprofile: work\n") && status.contains(&expected),
+                "{line}: {status}"
+            );
+        }
+        place.refused(&format!("--dir DIRECTORY/{at} --profile home show"));
+    }
+    // Nothing is recorded into a copy.
+    place.refused("--dir DIRECTORY/copy record z");
+}
+
+#[test]
 fn a_directory_is_for_one_profile() {
     let place = Somewhere::new();
     place.done("--dir DIRECTORY --app one enable");
     place.done("--dir DIRECTORY --profile work enable");
     place.done("--dir DIRECTORY --profile work record x");
     let work = place.path().join("profiles/work");
-    for words in [
-        "enable",
-        "record z",
-        "--app one record z",
-        "--app two enable",
-    ] {
+    for words in ["--app two enable", "--profile home record z"] {
         let printed = place.refused(&format!("--dir DIRECTORY/profiles/work {words}"));
-        assert!(printed.contains("profile work"), "{words}: {printed}");
+        assert!(printed.contains("belongs to `one`"), "{words}: {printed}");
     }
-    let printed = place.refused("--dir DIRECTORY/profiles/work record z");
-    let hint = format!("--dir {} --profile work", place.path().display());
-    assert!(printed.contains(&hint), "{printed}");
     // A copy still belongs to the original profile.
     let copy = place.path().join("profiles/copy");
     std::fs::create_dir(&copy).unwrap();
