@@ -35,7 +35,7 @@ pub struct Summary {
     pub sessions: Sessions,
     /// Events that were offered and not kept, as far as the sessions recorded them.
     pub losses: Losses,
-    /// Number of unreadable items.
+    /// Number of unreadable or missing items, and of runs of missing segments.
     pub damage: u64,
     /// Whether the last line has no newline: its writer is still writing it, or was stopped there.
     pub is_last_line_unfinished: bool,
@@ -152,6 +152,7 @@ struct OpenSession {
     losses: Losses,
     /// The process, if a record contains it, and the time of its first record.
     process: Option<u32>,
+    installation: Option<Uuid>,
     first: Timestamp,
 }
 
@@ -171,6 +172,7 @@ impl SessionTally {
         let mut open = OpenSession {
             losses: Losses::default(),
             process: None,
+            installation: None,
             first: raw.time(),
         };
         match event {
@@ -186,10 +188,12 @@ impl SessionTally {
             OfSession::Dropped(dropped) => open.losses.dropped = dropped,
             OfSession::Start {
                 pid,
+                installation,
                 left_to_parent,
             } => {
                 self.left_to_parents = self.left_to_parents.saturating_add(left_to_parent);
                 open.process = pid;
+                open.installation = installation;
             }
             OfSession::Nothing => {}
         }
@@ -210,6 +214,7 @@ impl SessionTally {
         if let Some(open) = self.open.get_mut(&session) {
             open.losses.add(later.losses);
             open.process = later.process.or(open.process);
+            open.installation = later.installation.or(open.installation);
         } else if self.open.len() < Self::COUNT_MAX {
             self.open.insert(session, later);
         } else {
@@ -230,6 +235,17 @@ impl SessionTally {
         self.ended += later.ended;
         self.left_to_parents = self.left_to_parents.saturating_add(later.left_to_parents);
         self.is_full |= later.is_full;
+    }
+
+    /// Counts the sessions of other installations as ended: consent was withdrawn or the id reset
+    /// after they began, and after that no end is recorded.
+    pub(crate) fn end_those_before(&mut self, installation: Option<Uuid>) {
+        let is_other = |own: Uuid| Some(own) != installation;
+        let is_before = |_: &Uuid, open: &mut OpenSession| open.installation.is_some_and(is_other);
+        for (_, open) in self.open.extract_if(is_before) {
+            self.ended += 1;
+            self.losses.add(open.losses);
+        }
     }
 
     /// Checks which of the sessions without an end are running, and returns the number of each kind

@@ -76,7 +76,10 @@ pub(crate) fn run(
             return Ok(Exit::Done);
         }
     }
-    let cleared = plan.run()?;
+    let cleared = plan.run().map_err(|error| {
+        let list = location.command("clear --dry-run");
+        Failure::from(error).hint(format!("`{list}` lists the segments that are left"))
+    })?;
     writeln!(
         screen.stdout,
         "removed {}, {}",

@@ -193,7 +193,8 @@ fn print_storage(out: &mut dyn Write, storage: &Summary) -> io::Result<()> {
     if losses.dropped > 0 {
         writeln!(out, "to drop no events: {AGAINST_DROPS}")?;
     }
-    writeln!(out, "damage: {}", count(storage.damage, "unreadable item"))
+    let damage = count(storage.damage, "unreadable or missing item");
+    writeln!(out, "damage: {damage}")
 }
 
 /// Examples for `status`.

@@ -1,7 +1,7 @@
 //! An owner's decision at a location: stored for one profile or for all of them, and the
 //! installation id removed. `consent` defines the files and their changes.
 
-use super::Location;
+use super::{Location, ShellWord};
 use crate::clock;
 use crate::consent::{Consent, ConsentDirectory, Scope, StoredConsent, keeper, set_consent_of};
 use crate::error::Result;
@@ -104,11 +104,17 @@ impl Location {
         match stored {
             StoredConsent::Missing | StoredConsent::Known(_) => None,
             StoredConsent::Newer { .. } => Some("install the localtel that wrote it".to_owned()),
-            StoredConsent::Unreadable { .. } => Some("make it readable for its owner".to_owned()),
+            StoredConsent::Unreadable { .. } => {
+                let path = self.path().display().to_string();
+                let path = ShellWord(&path);
+                Some(format!("as its owner: chmod u+rw {path}/consent*.json"))
+            }
             StoredConsent::Empty { .. } | StoredConsent::Damaged { .. } => {
                 let command = |choice: &str| self.command(&format!("{choice}{options}"));
                 let (enable, disable) = (command("enable"), command("disable"));
-                Some(format!("decide again: `{enable}` or `{disable}`"))
+                Some(format!(
+                    "decide again: `{enable}` or `{disable}`; if it is not a regular file, move it away first"
+                ))
             }
         }
     }

@@ -189,6 +189,8 @@ pub(crate) enum OfSession {
     Start {
         /// The process id.
         pid: Option<u32>,
+        /// The installation that records.
+        installation: Option<Uuid>,
         /// Number of events that it left to its parent process.
         left_to_parent: u64,
     },
@@ -210,6 +212,7 @@ impl OfSession {
         match OwnEvent::of_raw(raw) {
             Some(OwnEvent::Session) => Self::Start {
                 pid: u32::try_from(count("pid")).ok(),
+                installation: installation_of(raw),
                 left_to_parent: count(LEFT_TO_PARENT),
             },
             Some(OwnEvent::SessionEnd) => Self::End(SessionEnd {
@@ -223,6 +226,12 @@ impl OfSession {
             | None => Self::Nothing,
         }
     }
+}
+
+/// Reads the installation from a `session` record.
+fn installation_of(raw: &RawRecord<'_>) -> Option<Uuid> {
+    let id = raw.properties.get("installation")?;
+    serde_json::from_slice::<String>(id).ok()?.parse().ok()
 }
 
 /// Returns `true` if a record states that its session is in a format that only a newer version
@@ -322,10 +331,12 @@ mod tests {
     fn session_properties_are_read_back_as_written() {
         let started = SessionStart {
             left_to_parent: 7,
+            installation: Some(Uuid::from_u128(5)),
             ..start()
         };
         let expected = OfSession::Start {
             pid: Some(std::process::id()),
+            installation: started.installation,
             left_to_parent: 7,
         };
         let read = |event, properties: &Properties| {

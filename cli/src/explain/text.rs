@@ -255,6 +255,8 @@ fn access(facts: &Explanation<'_>) -> Vec<String> {
         (None, true) => lines.push("Whether that is so now cannot be checked.".to_owned()),
         (Some(false), _) | (None, false) => {}
     }
+    let finding = facts.location.finding_on_files();
+    lines.extend(finding.map(|it| format!("But {}: `{}`", it.what, it.next)));
     lines
 }
 

@@ -2,11 +2,14 @@
 //! a newer format or dated in the future, sessions without an end, lost events, and texts in clear
 //! whose names suggest a secret. `gaps` finds missing records.
 
-use super::INSTALL_NEWER;
 use super::gaps::Gaps;
+use std::io::ErrorKind::PermissionDenied;
+
+use super::INSTALL_NEWER;
 use crate::admin::finding::{Finding, FindingKind};
 use crate::admin::{AGAINST_DROPS, Location, SecretNames, ShellWord};
 use crate::clock;
+use crate::consent::StoredConsent;
 use crate::error::{Error, Result};
 use crate::policy::owner::OwnerFile;
 use crate::reader::{Damage, DamageKind, Fold, Line, Notice, Position, Reader};
@@ -14,6 +17,7 @@ use crate::record::LineTime;
 use crate::record::own::is_of_newer_format;
 use crate::record::raw::RawRecord;
 use crate::store::age::is_ahead;
+use crate::store::disk::Directory;
 use crate::summary::SessionTally;
 use crate::text::count;
 
@@ -79,7 +83,9 @@ struct LineProblems {
     missing: Vec<Finding>,
     gaps: Gaps,
     unreadable: Places,
-    segments: Places,
+    segments: Vec<Damage>,
+    /// The start and the size of a last line without a newline.
+    unfinished: Option<(Position, u64)>,
     ahead: Places,
     latest: Option<LineTime>,
     newer: Places,
@@ -104,7 +110,7 @@ impl Fold for LineProblems {
     }
 
     fn damage(&mut self, damage: Damage) {
-        self.gaps.note_break();
+        self.gaps.breaks += 1;
         match damage.kind {
             DamageKind::Missing { segments, .. } => self.missing.push(Finding::new(
                 FindingKind::Missing,
@@ -112,7 +118,7 @@ impl Fold for LineProblems {
                 "restore the files if you have them; the other records can still be read",
             )),
             DamageKind::NotAFile | DamageKind::Unreadable { .. } => {
-                self.segments.add(damage.position);
+                self.segments.push(damage);
             }
             DamageKind::Torn
             | DamageKind::NotARecord
@@ -122,8 +128,11 @@ impl Fold for LineProblems {
         }
     }
 
-    fn notice(&mut self, _: Notice) {
-        self.gaps.note_break();
+    fn notice(&mut self, notice: Notice) {
+        self.gaps.breaks += 1;
+        if let Notice::Unfinished { position, bytes } = notice {
+            self.unfinished = Some((position, bytes));
+        }
     }
 
     fn merge(&mut self, later: &mut Self) {
@@ -131,7 +140,8 @@ impl Fold for LineProblems {
         self.missing.extend(later.missing);
         self.gaps.merge(later.gaps);
         self.unreadable.merge(later.unreadable);
-        self.segments.merge(later.segments);
+        self.segments.extend(later.segments);
+        self.unfinished = later.unfinished.or(self.unfinished);
         self.ahead.merge(later.ahead);
         self.latest = self.latest.max(later.latest);
         self.newer.merge(later.newer);
@@ -161,7 +171,11 @@ impl LineProblems {
 
 /// Reads everything, and sums up the lines that cannot be read, the records dated in the future,
 /// and the losses of sessions. Returns the names that suggest secrets, too.
-pub(super) fn about_data(location: &Location) -> Result<(Vec<Finding>, SecretNames)> {
+pub(super) fn about_data(
+    location: &Location,
+    directory: &Directory,
+    consent: &StoredConsent,
+) -> Result<(Vec<Finding>, SecretNames)> {
     let now = LineTime::not_after(clock::now());
     let mut problems = LineProblems::new(now);
     let mut reader = Reader::open(&location.path())?;
@@ -170,14 +184,23 @@ pub(super) fn about_data(location: &Location) -> Result<(Vec<Finding>, SecretNam
         || LineProblems::new(now),
         |_| Ok::<(), Error>(()),
     )?;
+    if consent.known().is_some() {
+        let installation = consent.installation().map(|own| own.id);
+        problems.sessions.end_those_before(installation);
+    }
+    let show = location.command("show");
+    let segments = problems.segments.iter();
+    let segments = segments.map(|damage| about_segment(directory, damage, &show));
+    let mut findings: Vec<Finding> = segments.collect();
+    findings.extend(about_last_line(directory, problems.unfinished));
     let secret_names = std::mem::take(&mut problems.secret_names);
-    Ok((problems.findings(&location.command("show")), secret_names))
+    findings.extend(problems.findings(&show));
+    Ok((findings, secret_names))
 }
 
 impl LineProblems {
     fn findings(mut self, show: &str) -> Vec<Finding> {
         use FindingKind::{Clock, Newer, Unreadable};
-        let of_segments = format!("read the file as its owner; `{show}` prints the reason");
         let of_lines = format!(
             "no action is needed: all other lines can be read; `{show}` prints the position and the reason"
         );
@@ -185,8 +208,6 @@ impl LineProblems {
         let latest = latest.unwrap_or_default();
         let future = format!("dated in the future{latest}, so a clock is or was wrong: ");
         let found = [
-            self.segments
-                .finding(Unreadable, "", "unreadable segment", &of_segments),
             self.unreadable
                 .finding(Unreadable, "", "unreadable line", &of_lines),
             self.newer.finding(
@@ -202,6 +223,38 @@ impl LineProblems {
         self.missing.extend(about_sessions(self.sessions));
         self.missing
     }
+}
+
+/// Returns the finding for a segment that cannot be read.
+fn about_segment(directory: &Directory, damage: &Damage, show: &str) -> Finding {
+    let name = damage.position.segment.file_name();
+    let path = directory.path().join(&name).display().to_string();
+    let file = ShellWord(&path);
+    let next = if damage.kind == DamageKind::NotAFile {
+        format!("move it away: {file}")
+    } else if directory.facts(&name).is_ok_and(|facts| facts.is_ours())
+        && directory
+            .open_read(&name)
+            .is_err_and(|error| error.kind() == PermissionDenied)
+    {
+        format!("chmod u+r {file}")
+    } else {
+        format!("read the file as its owner; `{show}` prints the reason")
+    };
+    let what = format!("{path}: {}", damage.kind);
+    Finding::new(FindingKind::Unreadable, what, next)
+}
+
+/// Finds a last line that is not finished, although no process is writing it.
+fn about_last_line(directory: &Directory, unfinished: Option<(Position, u64)>) -> Option<Finding> {
+    let (position, bytes) = unfinished?;
+    // A writer needs less than a millisecond for a line.
+    let facts = directory.facts(&position.segment.file_name()).ok()?;
+    (facts.bytes == position.byte + bytes).then(|| Finding::new(
+        FindingKind::Unreadable,
+        format!("the last line is incomplete, at {position} ({bytes} bytes)"),
+        "no action is needed: unless a program is writing now, its writer was stopped or something else cut the file; the next writer ends the line",
+    ))
 }
 
 /// Finds sessions without an end, and lost events. Events that consent and policy refused are not

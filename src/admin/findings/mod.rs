@@ -8,7 +8,7 @@ mod data;
 mod gaps;
 mod stuck;
 
-use std::io;
+use std::io::{self, ErrorKind::PermissionDenied};
 use std::path::Path;
 use std::time::Duration;
 
@@ -24,6 +24,7 @@ use crate::history::StoredHistory;
 use crate::policy::owner::OwnerFile;
 use crate::release::Release;
 use crate::store::disk::{Access, Directory, FileSystemRoom, OpenError};
+use crate::store::elsewhere;
 use crate::store::lock::{Extent, LockFile, is_stuck};
 use crate::store::segment::{FileName, is_ours};
 use crate::text::count;
@@ -44,6 +45,11 @@ pub struct Findings {
 }
 
 impl Location {
+    /// Returns the finding on files here that other users may read or write, if there are any.
+    pub fn finding_on_files(&self) -> Option<Finding> {
+        about_files(&Directory::open(&self.path(), Access::Read).ok()?)
+    }
+
     /// Finds the problems here.
     pub fn findings(&self) -> Findings {
         let opened = Directory::open(&self.path(), Access::Read);
@@ -74,7 +80,7 @@ fn examine(location: &Location) -> (Vec<Finding>, SecretNames) {
         }
         Err(error) => {
             let owned = owner::of_opening(&error, &path, location);
-            let finding = owned.unwrap_or_else(|| about_opening(&path, error));
+            let finding = owned.unwrap_or_else(|| about_opening(&path, &error));
             return (vec![finding], SecretNames::default());
         }
     };
@@ -95,16 +101,17 @@ fn examine(location: &Location) -> (Vec<Finding>, SecretNames) {
     }
     findings.extend(about_policy(location, &stored.owner));
     let floor = Extent::peek(&directory).map(|extent| extent.floor);
-    if is_own {
+    if is_own && directory.check_is_writable().is_ok() {
         // A removal that was under way when the floor was read is complete once the lock was free.
         findings.extend(about_lock(&directory));
     }
     findings.extend(stuck::find(&directory, floor));
-    let (of_data, secret_names) = about_data(location).unwrap_or_else(|error| {
-        let step = "check the directory as its owner";
-        let finding = Finding::new(FindingKind::Directory, error.chain(), step);
-        (vec![finding], SecretNames::default())
-    });
+    let (of_data, secret_names) =
+        about_data(location, &directory, &stored.consent).unwrap_or_else(|error| {
+            let step = "check the directory as its owner";
+            let finding = Finding::new(FindingKind::Directory, error.chain(), step);
+            (vec![finding], SecretNames::default())
+        });
     findings.extend(of_data);
     findings.extend(about_secrets(location, &stored.owner, &secret_names));
     findings.extend(about_history(&path));
@@ -155,28 +162,18 @@ fn about_release(path: &Path) -> Option<Finding> {
     Some(Finding::new(FindingKind::Release, what, RELEASE_FORM))
 }
 
-fn about_opening(path: &Path, error: OpenError) -> Finding {
-    let path = path.display();
-    let (kind, what, step) = match error {
-        OpenError::Io(error) => {
-            let what = format!("{path} cannot be opened: {error}");
-            (FindingKind::Directory, what, "check it as its owner")
-        }
-        OpenError::Unfit(reason) => {
-            let what = format!("{path} cannot be used: {reason}");
-            (FindingKind::Directory, what, "correct it")
-        }
-        OpenError::OtherUser { .. } => (
-            FindingKind::Owner,
-            error.to_string(),
-            "check it as its owner",
-        ),
+fn about_opening(path: &Path, error: &OpenError) -> Finding {
+    let (kind, is_denied) = match error {
+        OpenError::OtherUser { .. } => (FindingKind::Owner, false),
+        OpenError::Unfit(_) => (FindingKind::Directory, false),
+        OpenError::Io(error) => (FindingKind::Directory, error.kind() == PermissionDenied),
     };
-    Finding::new(
-        kind,
-        what,
-        format!("{step}, or set LOCALTEL_DIR to another directory"),
-    )
+    let is_own = |(_, owner): &(&Path, u32)| is_denied && *owner == elsewhere::effective_user();
+    let next = match elsewhere::nearest_visible(path).filter(is_own) {
+        Some((at, _)) => format!("chmod u+rwx {}", ShellWord(&at.display().to_string())),
+        None => "correct it as its owner, or set LOCALTEL_DIR to another directory".to_owned(),
+    };
+    Finding::new(kind, format!("{}: {error}", path.display()), next)
 }
 
 /// Checks the sources of consent for invalid values.
@@ -184,16 +181,14 @@ fn about_consent(location: &Location, stored: &Stored) -> Vec<Finding> {
     let (decision, _) = location.decide(stored, clock::now());
     let default = location.with_profile(Profile::default());
     let (own, for_all) = (&stored.consent, &stored.consent_for_all);
-    let steps = [
-        (own.problem(), location.step_for(own, "")),
-        (
-            for_all.problem(),
-            default.step_for(for_all, " --all-profiles"),
-        ),
-    ];
     let step = |problem: &String| {
-        let mut of_files = steps.iter().filter(|(of, _)| of.as_ref() == Some(problem));
-        let step = of_files.find_map(|(_, step)| step.clone());
+        let step = if own.problem().as_ref() == Some(problem) {
+            location.step_for(own, "")
+        } else if for_all.problem().as_ref() == Some(problem) {
+            default.step_for(for_all, " --all-profiles")
+        } else {
+            None
+        };
         step.unwrap_or_else(|| "set the variable to one of these words, or unset it".to_owned())
     };
     let mut findings: Vec<Finding> = decision
@@ -222,19 +217,22 @@ fn about_permissions(directory: &Directory, bounds: &Bounds) -> Vec<Finding> {
     let chmod = format!("chmod 700 {}", ShellWord(&path));
     let mut findings = Vec::new();
     match (directory.check_is_private(), directory.mode_for_others()) {
-        (Err(error), _) => findings.push(about_opening(directory.path(), error)),
+        (Err(error), _) => findings.push(Finding {
+            next: chmod.clone(),
+            ..about_opening(directory.path(), &error)
+        }),
         (Ok(()), Ok(0) | Err(_)) => {}
         (Ok(()), Ok(mode)) => findings.push(Finding::new(
             FindingKind::Permission,
             format!("{path} is open to other users (mode 07{mode:02o})"),
-            chmod,
+            chmod.clone(),
         )),
     }
     if let Err(error) = directory.check_is_writable() {
         findings.push(Finding::new(
             FindingKind::ReadOnly,
             format!("nothing can be recorded in {path}: {error}"),
-            "make it writable for its owner, or disable recording",
+            format!("make it writable for its owner (`{chmod}`), or disable recording"),
         ));
     } else if let Ok(room) = directory.room() {
         findings.extend(about_room(room, &path, bounds));
@@ -272,25 +270,19 @@ fn about_room(room: FileSystemRoom, path: &str, bounds: &Bounds) -> Option<Findi
 /// Checks whether others may read or write a file of localtel. Files that the owner writes with an
 /// editor are usually readable, and contain nothing about a person.
 fn about_files(directory: &Directory) -> Option<Finding> {
-    let mut names: Vec<String> = directory
-        .names()
-        .ok()?
-        .into_iter()
-        .filter_map(|name| name.into_string().ok())
-        .filter(|name| {
-            let facts = directory.facts(name).ok().filter(|facts| facts.is_regular);
-            match (name.parse(), facts) {
-                (_, None) => false,
-                (Ok(FileName::Policy | FileName::Release), Some(facts)) => !facts.is_guarded,
-                (Ok(_) | Err(_), Some(facts)) => is_ours(name) && !facts.is_private,
-            }
-        })
-        .collect();
-    names.sort();
-    let paths = names
-        .iter()
-        .map(|name| directory.path().join(name).display().to_string());
-    let paths: Vec<String> = paths.collect();
+    let is_open = |name: &String| {
+        let facts = directory.facts(name).ok().filter(|facts| facts.is_regular);
+        match (name.parse(), facts) {
+            (_, None) => false,
+            (Ok(FileName::Policy | FileName::Release), Some(facts)) => !facts.is_guarded,
+            (Ok(_) | Err(_), Some(facts)) => is_ours(name) && !facts.is_private,
+        }
+    };
+    let names = directory.names().ok()?.into_iter();
+    let names = names.filter_map(|name| name.into_string().ok());
+    let path = |name: String| directory.path().join(name).display().to_string();
+    let mut paths: Vec<String> = names.filter(is_open).map(path).collect();
+    paths.sort();
     paths.first()?;
     let what = first_of(&paths, "more file");
     let files: Vec<String> = paths
@@ -306,25 +298,26 @@ fn about_files(directory: &Directory) -> Option<Finding> {
 
 /// Checks whether a process holds the lock for longer than any operation needs.
 fn about_lock(directory: &Directory) -> Option<Finding> {
-    let cannot_be_locked = |reason: String| {
-        Finding::new(
-            FindingKind::Lock,
-            format!("the file `lock` cannot be locked: {reason}"),
-            "remove it if it is not a regular file of yours; it is created again",
-        )
+    let is_stuck = || is_stuck(directory, clock::deadline(LOCK_PATIENCE));
+    let checked = LockFile::check(directory).map_err(|error| error.chain());
+    let (what, next) = match checked.and_then(|()| is_stuck().map_err(|error| error.to_string())) {
+        Ok(false) => return None,
+        Ok(true) => (
+            "a process holds the lock and does not release it, so nothing is recorded".to_owned(),
+            "find it with `fuser` or `lsof` on the file `lock`; resume or end it".to_owned(),
+        ),
+        Err(reason) => {
+            let path = directory.path().join("lock").display().to_string();
+            let path = ShellWord(&path);
+            (
+                format!("the file `lock` cannot be locked: {reason}"),
+                format!(
+                    "if it is a regular file of yours, chmod 600 {path}; otherwise remove it, and it is created again"
+                ),
+            )
+        }
     };
-    if let Err(error) = LockFile::check(directory) {
-        return Some(cannot_be_locked(error.chain()));
-    }
-    match is_stuck(directory, clock::deadline(LOCK_PATIENCE)) {
-        Ok(false) => None,
-        Ok(true) => Some(Finding::new(
-            FindingKind::Lock,
-            "a process holds the lock and does not release it, so nothing is recorded",
-            "find it with `fuser` or `lsof` on the file `lock`; resume or end it",
-        )),
-        Err(error) => Some(cannot_be_locked(error.to_string())),
-    }
+    Some(Finding::new(FindingKind::Lock, what, next))
 }
 
 /// The form of a file that announces a release.

@@ -584,7 +584,7 @@ fn an_unreadable_consent_file_stops_recording() {
         let step = if text.contains('9') {
             "install the localtel that wrote it"
         } else {
-            "decide again: `localtel --app words enable` or `localtel --app words disable`"
+            "decide again: `localtel --app words enable` or `localtel --app words disable`; if it is not a regular file, move it away first"
         };
         assert_eq!(hint, step);
         assert_eq!(std::fs::read_to_string(&file).unwrap(), text);

@@ -136,7 +136,12 @@ fn an_immutable_segment_is_found_before_its_removal() {
         return;
     }
     let (code, text, found) = home.doctor();
+    std::fs::write(home.telemetry().join("events.000002.jsonl"), "junk\n").unwrap();
+    let cleared = home.localtel().args(["clear", "--yes"]).output().unwrap();
     assert!(chattr("-i"));
+    assert_eq!(cleared.status.code(), Some(1));
+    let hint = "\nhint: `localtel --app myapp clear --dry-run` lists the segments that are left\n";
+    assert!(super::err(&cleared).ends_with(hint), "{cleared:?}");
     assert_eq!((code, found), (3, vec!["unremovable".to_owned()]), "{text}");
     let file = segment.display();
     assert!(
@@ -175,7 +180,9 @@ fn a_directory_that_others_may_read_or_write_is_found() {
     let text = home.finds(&["permission"]);
     assert!(text.contains("(mode 0755); next: chmod 700 "), "{text}");
     set(0o770);
-    home.finds(&["directory"]);
+    let text = home.finds(&["directory"]);
+    let step = format!("; next: chmod 700 {}\n", home.telemetry().display());
+    assert!(text.ends_with(&step), "{text}");
 }
 
 #[test]
@@ -195,6 +202,83 @@ fn a_file_that_others_may_read_or_write_is_found() {
         "{text}"
     );
     assert!(text.ends_with("policy.toml\n"), "{text}");
+    let (_, text) = home.run("--app myapp explain");
+    assert!(text.contains("\n  But open to other users: /"), "{text}");
+}
+
+#[test]
+fn data_closed_to_its_owner_is_found_with_the_chmod() {
+    let home = CommandHome::recorded();
+    for (name, mode, kind, step) in [
+        ("events.000001.jsonl", 0o000, "unreadable", "chmod u+r"),
+        ("consent.json", 0o000, "consent", "as its owner: chmod u+rw"),
+        (
+            "lock",
+            0o400,
+            "lock",
+            "if it is a regular file of yours, chmod 600",
+        ),
+        ("", 0o000, "directory", "chmod u+rwx"),
+    ] {
+        let file = home.telemetry().join(name);
+        home.set_mode(name, mode);
+        if std::fs::File::options().append(true).open(&file).is_ok() {
+            eprintln!("skipped: this user may open every file");
+            return;
+        }
+        let text = home.finds(&[kind]);
+        home.set_mode(name, 0o700);
+        assert!(text.contains(&format!("; next: {step} /")), "{text}");
+    }
+}
+
+#[test]
+fn something_else_under_a_name_of_ours_is_to_be_moved_away() {
+    for (name, kind) in [
+        ("events.000001.jsonl", "unreadable"),
+        ("consent.json", "consent"),
+    ] {
+        let home = CommandHome::recorded();
+        let file = home.telemetry().join(name);
+        std::fs::remove_file(&file).unwrap();
+        std::fs::create_dir(&file).unwrap();
+        let text = home.finds(&[kind]);
+        assert!(text.contains("move it away"), "{text}");
+    }
+}
+
+#[test]
+fn a_last_line_that_was_cut_is_found() {
+    let home = CommandHome::recorded();
+    let file = home.telemetry().join("events.000001.jsonl");
+    let text = std::fs::read_to_string(&file).unwrap();
+    for (put, bytes) in [
+        (text[..text.len() - 30].to_owned(), text.len() - 30),
+        (text.clone() + &"\0".repeat(300), 300),
+    ] {
+        home.put("events.000001.jsonl", &put);
+        let text = home.finds(&["unreadable"]);
+        assert!(
+            text.starts_with("the last line is incomplete, at events.000001.jsonl:"),
+            "{text}"
+        );
+        assert!(text.contains(&format!("({bytes} bytes); next: ")), "{text}");
+    }
+}
+
+#[test]
+fn sessions_of_an_earlier_installation_are_not_findings() {
+    let home = CommandHome::recorded();
+    let id = |of: &str| format!(r#""installation":"{of}""#);
+    let stored = std::fs::read_to_string(home.telemetry().join("consent.json")).unwrap();
+    let own: serde_json::Value = serde_json::from_str(&stored).unwrap();
+    home.add_own("session", &id("01936f0e-0000-4000-8000-000000000000"));
+    assert_eq!(home.doctor().0, 0);
+    home.add_own("session", &id(own["installation"].as_str().unwrap()));
+    let text = home.finds(&["sessions"]);
+    assert!(text.starts_with("1 session without an end"), "{text}");
+    assert_eq!(home.run("--app myapp disable").0, 0);
+    assert_eq!(home.doctor().0, 0);
 }
 
 #[test]
@@ -231,6 +315,9 @@ fn unreadable_lines_and_missing_segments_are_found() {
         text.contains("2 unreadable lines, the first at events.000003.jsonl:1"),
         "{text}"
     );
+    let (_, status) = home.run("--app myapp status");
+    let damage = "\ndamage: 3 unreadable or missing items\n";
+    assert!(status.contains(damage), "{status}");
     let step = "; next: no action is needed: all other lines can be read; `localtel --app myapp show` prints";
     assert!(text.contains(step) && !text.contains("clear"), "{text}");
 }
@@ -258,13 +345,14 @@ fn records_removed_from_a_segment_are_found() {
     put(&[&lines[..3], &lines[5..]].concat());
     let text = home.finds(&["missing"]);
     let expected = format!(
-        "2 records of session {session} are missing between events.000001.jsonl:4 and :5; next: "
+        "missing, and not removed by localtel: 2 records of session {session} between events.000001.jsonl:4 and events.000001.jsonl:5; next: "
     );
     assert!(text.starts_with(&expected), "{text}");
     put(&lines[1..]);
     let text = home.finds(&["missing"]);
-    let expected =
-        format!("1 record of session {session} is missing before events.000001.jsonl:2; next: ");
+    let expected = format!(
+        "missing, and not removed by localtel: 1 record of session {session} before events.000001.jsonl:2; next: "
+    );
     assert!(text.starts_with(&expected), "{text}");
 }
 
