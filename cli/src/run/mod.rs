@@ -208,14 +208,15 @@ impl CommandRecorder<'_> {
 
 /// Examples for `run`.
 pub(crate) const EXAMPLES: &str = "\
-The command keeps its terminal, input, output and exit code. If nothing can be recorded, it runs without a message. \
+The command keeps its terminal, input, output and exit code. If recording is off or fails, it only runs, without a message. \
 All signals except SIGKILL, SIGSTOP and SIGCHLD are passed on, but a signal that the terminal sends to both only once. \
 localtel stops and continues with the command, ends by the signal that ended the command, and reaps orphans as \
 process 1 of a container. The exit code is 127 if the command is not found and 126 if it cannot be executed.
 
-The events are `command.start` and, with the result, `command`. The arguments are not recorded. A run that was killed has no `command`, and \
-`localtel status` counts its session as one without an end. Both have the property `command.id`. The command gets it in \
-LOCALTEL_COMMAND_ID; records of `localtel record`, `localtel run` and `Telemetry::command` have the same id.
+The events are `command.start` and, with the result, `command`. The arguments are not recorded. \
+A run that was killed has no `command`, and `localtel status` counts its session as one without an end. \
+Both have the property `command.id`. The command gets it in LOCALTEL_COMMAND_ID; \
+records of `localtel record`, `localtel run` and `Telemetry::command` have the same id.
 
 Examples:
   localtel --app myapp run -- make test
