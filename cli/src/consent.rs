@@ -190,11 +190,15 @@ impl MadeChoice {
                     ChoiceScope::Profile => String::new(),
                     ChoiceScope::AllProfiles => format!("profile {}: ", location.profile()),
                 };
+                let is_left = self.scope == ChoiceScope::AllProfiles && wanted == Recording::No;
+                let command = location.command("disable");
+                let next = is_left.then(|| format!("; next: `{command}`"));
                 writeln!(
                     screen.stdout,
-                    "{profile}recording: {}, because {}",
+                    "{profile}recording: {}, because {}{}",
                     answer.recording,
-                    Sanitized(&answer.because)
+                    Sanitized(&answer.because),
+                    Sanitized(&next.unwrap_or_default())
                 )?;
             }
         }

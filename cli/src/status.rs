@@ -62,6 +62,9 @@ fn print(status: &Status, location: &Location, out: &mut dyn Write) -> io::Resul
     let source = status.source.as_deref().unwrap_or(unknown);
     writeln!(out, "source: {source}")?;
     writeln!(out, "profile: {}", status.profile)?;
+    if let Some(others) = location.other_profiles() {
+        writeln!(out, "other profiles: {}", Sanitized(&others))?;
+    }
     let missing = if status.directory_exists {
         ""
     } else {
@@ -102,10 +105,8 @@ fn print(status: &Status, location: &Location, out: &mut dyn Write) -> io::Resul
     if let Some(problem) = &status.storage_problem {
         writeln!(out, "storage: unreadable: {}", Sanitized(problem))?;
     }
-    match &status.storage {
-        Some(storage) => print_storage(out, storage),
-        None => Ok(()),
-    }
+    let storage = status.storage.as_ref();
+    storage.map_or(Ok(()), |storage| print_storage(out, storage))
 }
 
 /// Prints whether events are recorded, why, and which rule decided.

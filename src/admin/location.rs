@@ -14,6 +14,7 @@ use crate::policy::Policy;
 use crate::store::disk::{Access, Directory};
 use crate::store::open_error;
 
+use super::finding::first_of;
 use super::{Profile, Source};
 
 /// A location: an application and one of its profiles, or a directory that may contain its owner.
@@ -255,6 +256,17 @@ impl Location {
         Ok(locations
             .filter(|location| location.check().is_ok())
             .collect())
+    }
+
+    /// Returns the names of some other profiles of the application that have a directory, and the
+    /// command line that lists them; nothing if there are none.
+    pub fn other_profiles(&self) -> Option<String> {
+        let profiles = self.profiles().unwrap_or_default().into_iter();
+        let others = profiles.filter(|other| other.profile != self.profile);
+        let others: Vec<String> = others.map(|other| other.profile.to_string()).collect();
+        others.first()?;
+        let command = self.with_profile(Profile::default()).command("profiles");
+        Some(format!("{}; see `{command}`", first_of(&others, "more")))
     }
 
     /// Returns the directory.

@@ -225,6 +225,8 @@ fn storage(facts: &Explanation<'_>) -> Vec<String> {
         bounds,
         "The oldest are removed first when new events are recorded.".to_owned(),
     ];
+    let others = facts.location.other_profiles();
+    lines.extend(others.map(|others| format!("Other profiles have their own: {others}.")));
     if let Some(storage) = &facts.status.storage {
         let files = count(storage.segments.len() as u64, "file");
         let records = count(storage.records, "record");

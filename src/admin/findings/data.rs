@@ -29,11 +29,8 @@ pub(super) fn about_secrets(
 ) -> Vec<Finding> {
     let in_clear = secret_names.in_clear(location, owner);
     let found = in_clear.map(|(name, texts)| {
-        let what = format!(
-            "{}: {} in clear, and the name suggests a secret",
-            ShellWord(name),
-            count(texts.clear, "text")
-        );
+        let (name_shown, texts) = (ShellWord(name), count(texts.clear, "text"));
+        let what = format!("{name_shown}: {texts} in clear, and the name suggests a secret");
         let mask = location.rule_command(name, "mask");
         let keep = location.rule_command(name, "keep");
         let clear = location.command("clear");
@@ -54,10 +51,8 @@ struct Places {
 
 impl Places {
     fn add(&mut self, position: Position) {
-        self.merge(Self {
-            count: 1,
-            first: Some(position),
-        });
+        self.count += 1;
+        self.first.get_or_insert(position);
     }
 
     fn merge(&mut self, later: Self) {
@@ -117,9 +112,7 @@ impl Fold for LineProblems {
                 format!("missing, and not removed by localtel: {segments}"),
                 "restore the files if you have them; the other records can still be read",
             )),
-            DamageKind::NotAFile | DamageKind::Unreadable { .. } => {
-                self.segments.push(damage);
-            }
+            DamageKind::NotAFile | DamageKind::Unreadable { .. } => self.segments.push(damage),
             DamageKind::Torn
             | DamageKind::NotARecord
             | DamageKind::NulHole
@@ -179,11 +172,8 @@ pub(super) fn about_data(
     let now = LineTime::not_after(clock::now());
     let mut problems = LineProblems::new(now);
     let mut reader = Reader::open(&location.path())?;
-    reader.fold(
-        &mut problems,
-        || LineProblems::new(now),
-        |_| Ok::<(), Error>(()),
-    )?;
+    let empty = || LineProblems::new(now);
+    reader.fold(&mut problems, empty, |_| Ok::<(), Error>(()))?;
     if consent.known().is_some() {
         let installation = consent.installation().map(|own| own.id);
         problems.sessions.end_those_before(installation);
@@ -207,15 +197,11 @@ impl LineProblems {
         let latest = self.latest.map(|latest| format!(" ({})", latest.as_str()));
         let latest = latest.unwrap_or_default();
         let future = format!("dated in the future{latest}, so a clock is or was wrong: ");
+        let newer = "in a format of a newer localtel: ";
         let found = [
             self.unreadable
                 .finding(Unreadable, "", "unreadable line", &of_lines),
-            self.newer.finding(
-                Newer,
-                "in a format of a newer localtel: ",
-                "record",
-                INSTALL_NEWER,
-            ),
+            self.newer.finding(Newer, newer, "record", INSTALL_NEWER),
             self.ahead.finding(Clock, &future, "record", COMPARE_CLOCKS),
         ];
         self.missing.extend(self.gaps.findings());

@@ -285,10 +285,8 @@ fn about_files(directory: &Directory) -> Option<Finding> {
     paths.sort();
     paths.first()?;
     let what = first_of(&paths, "more file");
-    let files: Vec<String> = paths
-        .iter()
-        .map(|path| ShellWord(path).to_string())
-        .collect();
+    let quoted = |path: &String| ShellWord(path).to_string();
+    let files: Vec<String> = paths.iter().map(quoted).collect();
     Some(Finding::new(
         FindingKind::Permission,
         format!("open to other users: {what}"),

@@ -324,10 +324,12 @@ fn disabling_all_profiles_takes_one_command() {
     let printed = home.stdout(&["disable", "--all-profiles"]);
     assert_eq!(
         printed,
-        "disabled for myapp (all profiles): saved\nprofile work: recording: yes, because enabled by the stored choice\n"
+        "disabled for myapp (all profiles): saved\nprofile work: recording: yes, because enabled by the stored choice; next: `localtel --app myapp --profile work disable`\n"
     );
     let status = home.stdout(&["--profile", "home", "status"]);
     assert!(status.starts_with("status: disabled\n"), "{status}");
+    let others = "\nother profiles: default, work; see `localtel --app myapp profiles`\n";
+    assert!(status.contains(others), "{status}");
     assert!(
         status.contains("decided by: the stored choice for all profiles (localtel disable, "),
         "{status}"
