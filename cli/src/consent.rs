@@ -2,6 +2,7 @@
 //! `consent` stores the choice and decides.
 
 use localtel::admin::{ConsentChange, Location, Recording};
+use localtel::consent::DecidedBy;
 use localtel::{Consent, Error, ErrorKind};
 
 use super::clear::{self, ClearArgs};
@@ -192,7 +193,8 @@ impl MadeChoice {
                 };
                 let is_left = self.scope == ChoiceScope::AllProfiles && wanted == Recording::No;
                 let command = location.command("disable");
-                let next = is_left.then(|| format!("; next: `{command}`"));
+                let is_own = answer.because.ends_with(&DecidedBy::Choice.to_string());
+                let next = (is_left && is_own).then(|| format!("; next: `{command}`"));
                 writeln!(
                     screen.stdout,
                     "{profile}recording: {}, because {}{}",

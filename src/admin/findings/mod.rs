@@ -232,7 +232,7 @@ fn about_permissions(directory: &Directory, bounds: &Bounds) -> Vec<Finding> {
         findings.push(Finding::new(
             FindingKind::ReadOnly,
             format!("nothing can be recorded in {path}: {error}"),
-            format!("make it writable for its owner (`{chmod}`), or disable recording"),
+            format!("`{chmod}`, or mount the file system writable, or disable recording"),
         ));
     } else if let Ok(room) = directory.room() {
         findings.extend(about_room(room, &path, bounds));

@@ -328,6 +328,8 @@ fn disabling_all_profiles_takes_one_command() {
     );
     let status = home.stdout(&["--profile", "home", "status"]);
     assert!(status.starts_with("status: disabled\n"), "{status}");
+    let forced = home.stdout_with(("MYAPP_TELEMETRY", "on"), &["disable", "--all-profiles"]);
+    assert!(!forced.contains("next: "), "{forced}");
     let others = "\nother profiles: default, work; see `localtel --app myapp profiles`\n";
     assert!(status.contains(others), "{status}");
     assert!(
