@@ -267,13 +267,11 @@ mod tests {
         of("one", "default", &base);
         of("one", "work", &work);
         let new = base.join("profiles/new");
-        for path in [&work, &new] {
+        for (path, profile) in [(&work, "work"), (&new, "new")] {
             for app in [None, Some("one")] {
-                let text = find(&named(app, path.to_str(), None), &environment)
-                    .unwrap_err()
-                    .text("localtel");
-                let hint = format!("--dir {} --profile ", base.display());
-                assert!(text.contains(&hint), "{text}");
+                let found = find(&named(app, path.to_str(), None), &environment).unwrap();
+                assert_eq!(found.profile().as_str(), profile);
+                assert_eq!(&found.path(), path);
             }
         }
         let found = find(&named(None, base.to_str(), Some("work")), &environment);
