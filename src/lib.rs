@@ -29,9 +29,9 @@
 //! **Enable it.** By default nothing is recorded without consent, which is given with the variable
 //! `MYAPP_TELEMETRY=on` for one run, with `localtel --app myapp enable`, or with
 //! [`Telemetry::set_consent`] after the application asked. [`Builder::when_undecided`] sets another
-//! default. A process that started without consent records from its next start, or at once if it is
-//! [watching](Builder::watching). [`Telemetry::status`] returns whether events are recorded, where,
-//! and otherwise the reason.
+//! default. A process that started without consent records from its next start, or within a second
+//! if it is [watching](Builder::watching). [`Telemetry::status`] returns whether events are
+//! recorded, where, and otherwise the reason.
 //!
 //! **Choose the level.** Events and spans from INFO up are recorded; [`Builder::level`] sets
 //! another level.
