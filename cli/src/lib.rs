@@ -2,7 +2,7 @@
 //! telemetry, [`TelemetryFlag`] for one run, and [`command_of`] to measure a command that clap
 //! parsed.
 //!
-//! [`main`] and [`run`] are the whole command.
+//! [`main`] and [`run()`] are the whole command.
 
 // There is one function per command, which takes a location and a screen; `execution` calls it.
 // `args` parses the command line, `exit` and `failure` define how a command ends, and the library
