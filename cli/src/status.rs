@@ -65,7 +65,7 @@ fn print(status: &Status, location: &Location, out: &mut dyn Write) -> io::Resul
     if let Some(others) = location.other_profiles() {
         writeln!(out, "other profiles: {}", Sanitized(&others))?;
     }
-    let missing = if status.directory_exists {
+    let missing = if status.directory_exists || status.storage_problem.is_some() {
         ""
     } else {
         " (does not exist yet)"

@@ -461,6 +461,7 @@ fn directory_errors_are_one_message_with_the_next_step() {
         out.contains("problem: the directory cannot be used: it is a file"),
         "{out}"
     );
+    assert!(!out.contains("does not exist yet"), "{out}");
     let (exit, _, err) = home.run(&format!("--dir {} enable", file.display()));
     assert_eq!(exit, Exit::Failed);
     assert!(err.contains("\nhint: "), "{err}");
