@@ -462,6 +462,8 @@ fn directory_errors_are_one_message_with_the_next_step() {
         "{out}"
     );
     assert!(!out.contains("does not exist yet"), "{out}");
+    let (_, out, _) = home.run(&format!("--dir {} explain", file.display()));
+    assert!(!out.contains("does not exist yet"), "{out}");
     let (exit, _, err) = home.run(&format!("--dir {} enable", file.display()));
     assert_eq!(exit, Exit::Failed);
     assert!(err.contains("\nhint: "), "{err}");

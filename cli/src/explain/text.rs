@@ -201,7 +201,7 @@ fn indented(line: impl AsRef<str>) -> String {
 }
 
 fn storage(facts: &Explanation<'_>) -> Vec<String> {
-    let missing = if facts.status.directory_exists {
+    let missing = if facts.status.directory_exists || facts.status.storage_problem.is_some() {
         ""
     } else {
         " (does not exist yet)"
