@@ -141,6 +141,7 @@ pub mod recording {
     pub use crate::later::LaterTelemetry;
     pub use crate::layer::RecordFilter;
     pub use crate::recorder::{Counts, Delivery, Durability, Outcome, Overflow};
+    pub use crate::store::limits::Compression;
     pub use crate::telemetry::RecordingStatus;
     pub use crate::watch::Watching;
 }

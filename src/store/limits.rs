@@ -67,6 +67,30 @@ pub struct Limits {
     /// The bytes that may wait in memory for the disk. 8 MiB is about 30,000 records: seconds of a
     /// burst, and acceptable in a small host.
     pub buffer_bytes_max: usize,
+    /// Whether closed segments are compressed. Off by default: a program that follows the files
+    /// itself may not read compressed ones.
+    pub compression: Compression,
+}
+
+/// Whether closed segments are compressed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "segments are either compressed or not"
+)]
+pub enum Compression {
+    /// Segments stay as they were written.
+    #[default]
+    Off,
+    /// The worker of a program that records compresses each segment a day after it was closed, or
+    /// earlier when room is needed.
+    On,
+}
+
+impl From<bool> for Compression {
+    fn from(is_on: bool) -> Self {
+        if is_on { Self::On } else { Self::Off }
+    }
 }
 
 impl Default for Limits {
@@ -80,6 +104,7 @@ impl Default for Limits {
             age_max: DAY * 90,
             segments_max: None,
             buffer_bytes_max: 8 * 1024 * 1024,
+            compression: Compression::Off,
         }
     }
 }
