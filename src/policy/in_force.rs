@@ -7,7 +7,9 @@ use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, RwLock, TryLockError, TryLockResult};
 
+use super::owner::Owner;
 use super::secrets::SecretRule;
+use super::storage::Storage;
 use super::{Action, InTexts, NamePath, Naming, Policy, Reading, Secrets};
 use crate::consent::HashKey;
 use crate::record::Level;
@@ -17,6 +19,8 @@ use crate::record::Level;
 pub(crate) struct InForce {
     application: Policy,
     owner: Option<Policy>,
+    /// The owner's limits.
+    storage: Storage,
     secrets: Arc<Secrets>,
     key: Option<HashKey>,
     /// Whether staged values may have been hashed with the same key under an earlier policy.
@@ -62,6 +66,7 @@ impl InForce {
         Self {
             application,
             owner,
+            storage: Storage::default(),
             secrets: Arc::new(secrets),
             key: None,
             had_hashes: false,
@@ -240,8 +245,12 @@ pub(crate) enum Unlinked {
 
 impl Current {
     /// Puts a policy in force; values to be hashed are masked until a key is set.
-    pub(crate) fn new(application: Policy, owner: Option<Policy>, secrets: Secrets) -> Self {
-        let in_force = InForce::new(application, owner, secrets);
+    pub(crate) fn new(application: Policy, owner: Option<Owner>, secrets: Secrets) -> Self {
+        let (owner, storage) = owner.map(|owner| (owner.policy, owner.storage)).unzip();
+        let in_force = InForce {
+            storage: storage.unwrap_or_default(),
+            ..InForce::new(application, owner, secrets)
+        };
         Self {
             in_force: RwLock::new(Arc::new(in_force)),
             generation: AtomicU64::new(0),
@@ -267,10 +276,16 @@ impl Current {
         Some(Arc::clone(&in_force))
     }
 
-    /// Returns `true` if the owner's policy in force is equal to that one.
-    pub(crate) fn is_owners(&self, policy: &Policy) -> bool {
-        self.get()
-            .is_some_and(|in_force| in_force.owner.as_ref() == Some(policy))
+    /// Returns `true` if the owner's policy and limits in force are equal to those.
+    pub(crate) fn is_owners(&self, owner: &Owner) -> bool {
+        self.get().is_some_and(|in_force| {
+            in_force.owner.as_ref() == Some(&owner.policy) && in_force.storage == owner.storage
+        })
+    }
+
+    /// Returns the owner's limits in force, unless a thread that no longer exists holds the lock.
+    pub(crate) fn storage(&self) -> Option<Storage> {
+        self.get().map(|in_force| in_force.storage.clone())
     }
 
     /// Returns `true` if the owner may have filtered out whole call sites, for which `tracing` then
@@ -280,10 +295,11 @@ impl Current {
             .is_some_and(|in_force| in_force.owner.as_ref().is_some_and(Policy::may_filter_out))
     }
 
-    /// Replaces the owner's policy.
-    pub(crate) fn set_owner(&self, owner: Policy) {
+    /// Replaces the owner's policy and limits.
+    pub(crate) fn set_owner(&self, owner: &Owner) {
         let _before = self.replace(|in_force| InForce {
-            owner: Some(owner),
+            owner: Some(owner.policy.clone()),
+            storage: owner.storage.clone(),
             had_hashes: in_force.has_hashes(),
             ..in_force.clone()
         });

@@ -1,7 +1,8 @@
 //! Rules for what may be recorded. An application sets a [`Policy`] in code, and the owner of the
 //! machine restricts it further in `policy.toml`.
 
-// `owner` reads the owner's part, and `in_force` combines both into the policy in force. `names`
+// `owner` reads the owner's part, and `in_force` combines both into the policy in force; `storage`
+// has the owner's limits. `names`
 // classifies the names of properties, and `secrets` finds secrets in texts. `encode` applies the
 // resulting verdicts to values.
 
@@ -9,6 +10,7 @@ pub(crate) mod in_force;
 pub(crate) mod names;
 pub(crate) mod owner;
 pub(crate) mod secrets;
+pub(crate) mod storage;
 #[cfg(test)]
 mod tests;
 

@@ -1,7 +1,7 @@
-//! The owner's restrictions of what may be recorded: `policy.toml` in the telemetry directory,
-//! parsed into a [`Policy`] and changes of the application's metadata. If the file is invalid,
-//! nothing is recorded, since its restrictions are unknown. The command line has the edits of the
-//! file.
+//! The owner's restrictions of what may be recorded, and the owner's limits: `policy.toml` in the
+//! telemetry directory, parsed into a [`Policy`], a [`Storage`] and changes of the application's
+//! metadata. If the file is invalid, nothing is recorded, since its restrictions are unknown. The
+//! command line has the edits of the file.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -11,6 +11,7 @@ use std::str::FromStr;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use super::storage::Storage;
 use super::{ANY_DEPTH, Admission, InTexts, Policy};
 use crate::error::Error;
 use crate::record::Level;
@@ -43,6 +44,8 @@ pub(crate) enum OwnerFile {
 pub(crate) struct Owner {
     /// The rules.
     pub policy: Policy,
+    /// The limits of the directory.
+    pub(crate) storage: Storage,
     /// The changes of the application's metadata, by key.
     pub(crate) metadata: BTreeMap<String, OwnerMetadata>,
 }
@@ -101,10 +104,21 @@ impl OwnerFile {
 
     /// Returns the owner's policy, if the file exists and is valid.
     pub(crate) fn policy(&self) -> Option<&Policy> {
+        self.owner().map(|owner| &owner.policy)
+    }
+
+    /// Returns the content of the file, if it exists and is valid.
+    pub(crate) fn owner(&self) -> Option<&Owner> {
         match self {
-            Self::Owner(owner) => Some(&owner.policy),
+            Self::Owner(owner) => Some(owner),
             Self::Missing | Self::Damaged { .. } | Self::Unreadable { .. } => None,
         }
+    }
+
+    /// Returns the owner's limits; none if the file does not exist or is invalid.
+    pub(crate) fn storage(&self) -> Storage {
+        let owner = self.owner();
+        owner.map(|owner| owner.storage.clone()).unwrap_or_default()
     }
 
     /// Returns `true` if the file exists and contains no rule.
@@ -200,6 +214,7 @@ impl Default for Owner {
     fn default() -> Self {
         Self {
             policy: Policy::new().keep_secrets(),
+            storage: Storage::default(),
             metadata: BTreeMap::new(),
         }
     }
@@ -291,6 +306,7 @@ impl PolicyReading {
                         self.owner.metadata.insert(key.get_ref().to_string(), row);
                     }
                 }
+                "storage" => self.storage(key, value),
                 _ => self.unknown(key, "", KEYS),
             }
         }
@@ -369,6 +385,15 @@ impl PolicyReading {
         rules
     }
 
+    fn storage(&mut self, table: &Key<'_>, values: &Value<'_>) {
+        for (key, value) in self.table(table, values) {
+            let read = self.owner.storage.read(key.get_ref(), value.get_ref());
+            if let Err(reason) = read {
+                self.add_problem(key, format!("{}: {reason}", table.get_ref()));
+            }
+        }
+    }
+
     fn row(&mut self, name: &Key<'_>, row: &DeValue<'_>) -> OwnerMetadata {
         let mut read = OwnerMetadata::default();
         let Some(table) = row.as_table() else {
@@ -441,7 +466,8 @@ fn describe(text: &str, at: Option<usize>, reason: &str) -> String {
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(5);
 
 /// The valid keys of the file.
-const KEYS: &str = "`level`, `unnamed`, `secrets`, `targets`, `events`, `properties`, `metadata`";
+const KEYS: &str = "`level`, `unnamed`, `secrets`, `targets`, `events`, `properties`, `metadata`, \
+     `storage`";
 
 /// The valid forms of a row of metadata.
 const ROW: &str = "`key = \"value\"` or `key = { value = \"...\", include = true }`";

@@ -612,9 +612,13 @@ fn a_new_key_reports_hashes_of_any_earlier_policy() {
         installation.unwrap().hash_key()
     };
     let making = Policy::new().property("user", Action::Hash);
-    let current = Current::new(Policy::new(), Some(making), Secrets::new(None, None));
+    let owner = |policy| Owner {
+        policy,
+        ..Owner::default()
+    };
+    let current = Current::new(Policy::new(), Some(owner(making)), Secrets::new(None, None));
     current.set_key(key());
-    current.set_owner(Policy::new());
+    current.set_owner(&owner(Policy::new()));
     assert_eq!(
         current.set_key(key()),
         Unlinked::Hashes,
@@ -711,5 +715,95 @@ proptest! {
                 prop_assert!(false, "a text is a file that was read");
             }
         }
+    }
+}
+
+#[test]
+fn the_owners_limits_are_read_from_the_file() {
+    use super::storage::{Preset, Storage};
+    use crate::store::limits::Compression;
+    use std::time::Duration;
+
+    let read = |text: &str| Owner::parse(text.as_bytes()).unwrap().storage;
+    assert_eq!(read(""), Storage::default());
+    assert_eq!(
+        read("[storage]\nage_max = \"90 days\"\ntotal_bytes_max = \"2 GiB\"\ncompress = true\n"),
+        Storage {
+            preset: None,
+            age_max: Some(Duration::from_hours(90 * 24)),
+            total_bytes_max: Some(2 << 30),
+            compression: Some(Compression::On),
+        }
+    );
+    for number in [
+        "8388608",
+        "8_388_608",
+        "0x80_0000",
+        "\"8388608\"",
+        "\"8 MiB\"",
+    ] {
+        let own = read(&format!("storage.total_bytes_max = {number}"));
+        assert_eq!(own.total_bytes_max, Some(8 << 20), "{number}");
+    }
+    let audit = read("storage = { preset = \"audit\", compress = false }");
+    assert_eq!(audit.preset, Some(Preset::Audit));
+    assert_eq!(audit.compression(), Some(Compression::Off));
+}
+
+#[test]
+fn a_mistake_in_the_owners_limits_makes_the_file_invalid() {
+    for (text, reason) in [
+        ("storage = 5", "storage: expected a table"),
+        (
+            "[storage]\nage = \"1d\"",
+            "line 2: storage: unknown field `age`",
+        ),
+        (
+            "[storage]\nage_max = 90",
+            "storage: age_max: expected a string such as",
+        ),
+        (
+            "[storage]\nage_max = \"90\"",
+            "storage: age_max: `90` is not an age",
+        ),
+        (
+            "[storage]\nage_max = \"\"",
+            "storage: age_max: `` is not an age",
+        ),
+        (
+            "[storage]\ntotal_bytes_max = true",
+            "expected a number of bytes, or a string",
+        ),
+        (
+            "[storage]\ntotal_bytes_max = 1.5",
+            "expected a number of bytes, or a string",
+        ),
+        (
+            "[storage]\ntotal_bytes_max = -1",
+            "total_bytes_max: `-1` is negative",
+        ),
+        (
+            "[storage]\ntotal_bytes_max = 0",
+            "total_bytes_max: `0` is too small",
+        ),
+        (
+            "[storage]\ntotal_bytes_max = 99999999999999999999",
+            "total_bytes_max: `99999999999999999999` is too large",
+        ),
+        (
+            "[storage]\ncompress = \"yes\"",
+            "storage: compress: expected true or false",
+        ),
+        (
+            "[storage]\npreset = \"Audit\"",
+            "storage: preset: `Audit` is not a preset",
+        ),
+        (
+            "[storage]\npreset = true",
+            "storage: preset: expected a string",
+        ),
+    ] {
+        let message = Owner::parse(text.as_bytes()).unwrap_err();
+        assert!(message.contains(reason), "{text}: {message}");
     }
 }

@@ -125,7 +125,7 @@ impl Writer {
         session.left_to_parent = left_to_parent;
         let watch = settings.watch.clone();
         let (frames, batch) = (Vec::new(), Vec::new());
-        Self {
+        let mut writer = Self {
             store,
             watch,
             pending: Pending {
@@ -138,12 +138,27 @@ impl Writer {
                 batch_latest: None,
                 has_ended: false,
             },
-        }
+        };
+        writer.apply_limits();
+        writer
     }
 
     /// Polls the owner's decision for a change.
     pub(super) fn poll(&mut self) -> Option<WatchChange> {
-        self.watch.poll(Instant::now())
+        let change = self.watch.poll(Instant::now());
+        if change.is_some() {
+            self.apply_limits();
+        }
+        change
+    }
+
+    /// Gives the store the limits in force: the application's, where the owner has not replaced
+    /// them.
+    fn apply_limits(&mut self) {
+        if let Some(storage) = self.watch.policy().storage() {
+            let limits = storage.in_force(&self.pending.settings.limits);
+            self.store.set_limits(limits);
+        }
     }
 
     /// Returns the reason why the last poll could not read the owner's decision, if it could not.

@@ -6,7 +6,7 @@
 //! <directory>/            0700, of this user, no symlink
 //!   consent.json          the decision and the installation id; replaced by rename
 //!   consent.all.json      the decision for all profiles, only in that of the default profile
-//!   policy.toml           the owner's rules; written by people and by `localtel policy`
+//!   policy.toml           the owner's rules and limits; written by people and by `localtel policy`
 //!   history.json          the application's last version and its reports; replaced by rename
 //!   release.json          the newest release, if the owner put it there; never written by localtel
 //!   lock                  locked around every append, rotation and removal; caches head and floor
@@ -240,6 +240,8 @@ pub(crate) struct Store {
     has_read_below: bool,
     /// The time when this writer last checked the ages of the segments.
     ages_checked: Option<Instant>,
+    /// Whether the segments may exceed limits that have changed.
+    is_room_check_due: bool,
     /// The segments that it could not remove.
     stuck: StuckSegments,
     /// The reason why something in a segment that this writer moved on from may not survive a power
@@ -359,6 +361,7 @@ impl Store {
             witness: None,
             has_read_below: false,
             ages_checked: None,
+            is_room_check_due: false,
             stuck: StuckSegments::default(),
             left_unsynced: None,
             way: NameDurability::Unsynced,
@@ -384,6 +387,15 @@ impl Store {
     pub(crate) fn set_session(&mut self, session: Uuid) {
         self.session = Some(session);
         self.has_read_below = false;
+    }
+
+    /// Replaces the limits. The next append removes what exceeds them.
+    pub(crate) fn set_limits(&mut self, limits: Limits) {
+        if limits != self.limits {
+            self.limits = limits;
+            self.ages_checked = None;
+            self.is_room_check_due = true;
+        }
     }
 
     /// Has segments synced when this writer moves on from them.
@@ -540,6 +552,9 @@ impl Store {
                 self.rotate(held, found, latest, now)?
             }
         };
+        if std::mem::take(&mut self.is_room_check_due) {
+            self.remove_excess(held);
+        }
         let active = self.active_mut()?;
         if active.bytes != SIZE_UNKNOWN && size < active.bytes {
             active.cuts += 1;

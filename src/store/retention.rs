@@ -93,21 +93,8 @@ impl Store {
         }
         let listed = self.list_and_try_again(held, found.extent.floor)?;
         let by_age = self.keep_by_age(held.directory, &listed, found.extent.head, now);
-        let mut bytes: u64 = listed.iter().map(|segment| segment.bytes).sum();
-        let mut count = listed.len() as u64;
         let mut removal = Removal::of(held, found.extent, &listed);
-        loop {
-            let is_stuck = |number| self.stuck.contains(number);
-            let by_room = self
-                .limits
-                .keep_from(removal.listed, (bytes, count), is_stuck);
-            let before = removal.removed;
-            if !self.remove_below(&mut removal, by_room.max(by_age))? {
-                break;
-            }
-            bytes -= removal.removed.bytes - before.bytes;
-            count -= removal.removed.segments - before.segments;
-        }
+        self.remove_for_room(&mut removal, size_of(&listed), by_age)?;
         let is_stuck = |segment: &&Listed| self.stuck.contains(segment.number);
         let stuck_bytes: u64 = listed
             .iter()
@@ -123,6 +110,44 @@ impl Store {
             return Err(removal.failure.unwrap_or_else(why));
         }
         Ok(removal.extent.floor)
+    }
+
+    /// Removes the oldest of the listed segments until one more than those of that size and number
+    /// fits, and at least those below `keep_from`.
+    fn remove_for_room(
+        &mut self,
+        removal: &mut Removal<'_>,
+        (mut bytes, mut count): (u64, u64),
+        keep_from: SegmentNumber,
+    ) -> Result<()> {
+        loop {
+            let is_stuck = |number| self.stuck.contains(number);
+            let by_room = self
+                .limits
+                .keep_from(removal.listed, (bytes, count), is_stuck);
+            let before = removal.removed;
+            if !self.remove_below(removal, by_room.max(keep_from))? {
+                return Ok(());
+            }
+            bytes -= removal.removed.bytes - before.bytes;
+            count -= removal.removed.segments - before.segments;
+        }
+    }
+
+    /// Removes the oldest closed segments until the others fit within limits that have changed,
+    /// beside a head that becomes full.
+    pub(super) fn remove_excess(&mut self, held: Held<'_>) {
+        let Some(extent) = held.locked.extent() else {
+            return;
+        };
+        // A failure is retried at the next rotation, which reports why it cannot make room.
+        let Ok(listed) = self.list_and_try_again(held, extent.floor) else {
+            return;
+        };
+        let closed = listed.partition_point(|segment| segment.number < extent.head);
+        let closed = size_of(listed.get(..closed).unwrap_or_default());
+        let mut removal = Removal::of(held, extent, &listed);
+        drop(self.remove_for_room(&mut removal, closed, extent.floor));
     }
 
     /// Lists the segments, after trying again to remove some of those that are stuck.
@@ -417,6 +442,12 @@ impl Store {
             .and_then(|before| first_timestamp_of(directory, before));
         AgeStart::of(first, before, now.clock)
     }
+}
+
+/// Returns the bytes and the number of these segments.
+fn size_of(listed: &[Listed]) -> (u64, u64) {
+    let bytes = listed.iter().map(|segment| segment.bytes);
+    (bytes.sum(), listed.len() as u64)
 }
 
 /// Number of the segments that could not be removed that are retried at a rotation.

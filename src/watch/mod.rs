@@ -145,7 +145,7 @@ impl Watch {
             stored_for_all: Polled::new(stored_for_all),
             policy: Arc::new(Current::new(
                 policy,
-                owner.policy().cloned(),
+                owner.owner().cloned(),
                 secrets_of(environment),
             )),
             owner: Polled::new(owner),
@@ -393,21 +393,24 @@ impl Watch {
     fn take_owner(&mut self, owner: OwnerFile) -> bool {
         // In a forked child another policy may be in force than the one in this watch.
         let is_in_force = owner
-            .policy()
-            .is_none_or(|policy| self.policy.is_owners(policy));
+            .owner()
+            .is_none_or(|owner| self.policy.is_owners(owner));
         let was_bad = self.owner.read.problem().is_some();
         let is_no_decision = owner == OwnerFile::Missing && !was_bad;
         if is_no_decision || (owner == self.owner.read && is_in_force) {
             self.polled_owner = None;
             return false;
         }
-        let is_surely_stricter = self.owner.read.is_empty_file() || owner.problem().is_some();
+        // Other limits may remove records, which no later piece brings back.
+        let is_same_storage = owner.storage() == self.owner.read.storage();
+        let is_surely_stricter =
+            (self.owner.read.is_empty_file() && is_same_storage) || owner.problem().is_some();
         if !is_surely_stricter && self.polled_owner.as_ref() != Some(&owner) {
             self.polled_owner = Some(owner);
             return false;
         }
-        if let Some(policy) = owner.policy() {
-            self.policy.set_owner(policy.clone());
+        if let Some(owner) = owner.owner() {
+            self.policy.set_owner(owner);
         }
         self.polled_owner = None;
         self.owner = Polled::new(owner);

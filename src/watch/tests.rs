@@ -277,3 +277,68 @@ fn a_damaged_choice_counts_as_disabled_until_a_decision() {
     decided(Consent::Enabled)(watched.path());
     assert_eq!(watched.poll(), Became::Enabled);
 }
+
+/// A file that restricts nothing and has limits.
+fn storage(total: &str) -> String {
+    format!("[storage]\ntotal_bytes_max = \"{total}\"\n")
+}
+
+fn total_in_force(watched: &Watched) -> Option<u64> {
+    let storage = watched.watch.policy().storage().unwrap();
+    storage.total_bytes_max()
+}
+
+#[test]
+fn limits_of_the_owner_apply_after_two_equal_polls() {
+    const MIB: u64 = 1 << 20;
+    let mut watched = Watched::open(WhenUndecided::Record, |_| {});
+    assert_eq!(total_in_force(&watched), None);
+    for (before, total, mib) in [
+        (None, "8 MiB", 8),
+        (Some(8), "1 GiB", 1024),
+        (Some(1024), "4 MiB", 4),
+    ] {
+        watched.put("policy.toml", &storage(total));
+        assert_eq!(watched.poll(), Became::Same, "{total}");
+        assert_eq!(
+            total_in_force(&watched),
+            before.map(|mib| mib * MIB),
+            "{total}"
+        );
+        assert_eq!(watched.poll(), Became::Enabled, "{total}");
+        assert_eq!(total_in_force(&watched), Some(mib * MIB));
+    }
+}
+
+#[test]
+fn the_first_part_of_a_file_removes_nothing() {
+    let mut watched = Watched::open(WhenUndecided::Record, |_| {});
+    // An editor that truncates the file first, and then writes it in pieces.
+    watched.put("policy.toml", "");
+    assert_eq!(watched.poll(), Became::Same);
+    assert_eq!(watched.poll(), Became::Enabled);
+    watched.put("policy.toml", "[storage]\ntotal_bytes_max = 4294967\n");
+    assert_eq!(watched.poll(), Became::Same);
+    watched.put("policy.toml", "[storage]\ntotal_bytes_max = 4294967296\n");
+    assert_eq!(watched.poll(), Became::Same);
+    assert_eq!(total_in_force(&watched), None);
+    assert_eq!(watched.poll(), Became::Enabled);
+    assert_eq!(total_in_force(&watched), Some(4 << 30));
+}
+
+#[test]
+fn limits_of_the_owner_stay_while_the_file_is_invalid_or_missing() {
+    let mut watched = Watched::open(WhenUndecided::Record, |_| {});
+    watched.put("policy.toml", &storage("8 MiB"));
+    assert_eq!(watched.poll_until_change(), (2, Became::Enabled));
+    watched.put("policy.toml", &storage("many"));
+    assert_eq!(
+        watched.poll(),
+        Became::Disabled,
+        "an invalid file allows nothing"
+    );
+    assert_eq!(total_in_force(&watched), Some(8 << 20));
+    watched.remove("policy.toml");
+    assert_eq!(watched.poll_until_change(), (2, Became::Enabled));
+    assert_eq!(total_in_force(&watched), Some(8 << 20));
+}

@@ -2,10 +2,10 @@
 //! policy or the new one, and every lost event is counted.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use localtel::recording::{Counts, Delivery};
-use localtel::{Event, Telemetry};
+use localtel::recording::{Counts, Delivery, Outcome};
+use localtel::{Event, Limits, Telemetry};
 use serde_json::{Value, json};
 use tracing::{info, info_span};
 
@@ -243,4 +243,80 @@ fn a_half_written_policy_records_nothing() {
             .iter()
             .all(|event| event["properties"].get("b").is_none())
     );
+}
+
+/// Returns the size of all segments together.
+fn stored_bytes(place: &TestPlace) -> u64 {
+    let entries = std::fs::read_dir(place.path()).unwrap();
+    let sizes = entries.filter_map(|entry| {
+        let entry = entry.unwrap();
+        let name = entry.file_name().into_string().unwrap();
+        let is_segment = name.starts_with("events.0");
+        // A segment may be removed meanwhile.
+        is_segment.then(|| entry.metadata().map_or(0, |facts| facts.len()))
+    });
+    sizes.sum()
+}
+
+/// Records and flushes some MiB.
+fn record_mib(telemetry: &Telemetry, mib: usize) {
+    for _ in 0..mib {
+        for _ in 0..128 {
+            let event = Event::new("event").property("text", "x".repeat(8 << 10));
+            assert_eq!(telemetry.record(&event), Outcome::Recorded);
+        }
+        telemetry.flush().unwrap();
+    }
+}
+
+#[test]
+fn limits_of_the_owner_replace_those_of_a_running_program() {
+    const MIB: u64 = 1 << 20;
+    for delivery in [Delivery::Background, Delivery::Inline] {
+        let place = TestPlace::new();
+        let limits = Limits {
+            segment_bytes_max: 2 * MIB,
+            total_bytes_max: 8 * MIB,
+            ..Limits::default()
+        };
+        let builder = place.builder().limits(limits).delivery(delivery);
+        let telemetry = builder.try_open().unwrap();
+        record_mib(&telemetry, 6);
+        assert!(stored_bytes(&place) >= 6 * MIB);
+        replace(&place, "[storage]\ntotal_bytes_max = \"4 MiB\"\n");
+        let started = Instant::now();
+        eventually("the smaller total applies", || {
+            let _outcome = telemetry.record(&Event::new("event"));
+            telemetry.flush().unwrap();
+            stored_bytes(&place) <= 4 * MIB
+        });
+        assert!(started.elapsed() < Duration::from_secs(10));
+        replace(&place, "[storage]\ntotal_bytes_max = \"1 GiB\"\n");
+        eventually("the larger total applies", || {
+            record_mib(&telemetry, 1);
+            stored_bytes(&place) > 9 * MIB
+        });
+    }
+}
+
+#[test]
+fn limits_of_the_owner_apply_at_the_next_start() {
+    const MIB: u64 = 1 << 20;
+    let place = TestPlace::new();
+    let builder = || {
+        place.builder().limits(Limits {
+            segment_bytes_max: 2 * MIB,
+            ..Limits::default()
+        })
+    };
+    let telemetry = builder().try_open().unwrap();
+    record_mib(&telemetry, 6);
+    drop(telemetry);
+    replace(&place, "[storage]\ntotal_bytes_max = \"4 MiB\"\n");
+    drop(builder().try_open().unwrap());
+    assert!(stored_bytes(&place) > 5 * MIB, "nothing was recorded");
+    let telemetry = builder().try_open().unwrap();
+    let _outcome = telemetry.record(&Event::new("event"));
+    telemetry.flush().unwrap();
+    assert!(stored_bytes(&place) <= 4 * MIB);
 }

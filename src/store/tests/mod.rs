@@ -22,6 +22,7 @@ use super::{Clearing, Store, clear, list};
 use crate::store::disk::{Access, Directory};
 
 mod ages;
+mod changed_limits;
 mod stuck;
 
 /// Room for about forty lines in a segment and a hundred in all, so that rotation and removal
