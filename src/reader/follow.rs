@@ -211,7 +211,7 @@ impl Follower {
         if let Some(other) = self.other_directory() {
             // A copy contains the lines that were read before, and only those after them are new.
             let copied = self.walk.open().map(OpenSegment::number).filter(|number| {
-                matches!(open_segment(&other, *number), OpenedSegment::File(file) if self.seen.begins(*number, &file))
+                matches!(open_segment(&other, *number), OpenedSegment::File(file, _) if self.seen.begins(*number, &file))
             });
             self.walk.succeed(other, copied.map(Position::start_of));
             return Ok(SegmentCheck::Changed);
@@ -316,7 +316,7 @@ impl Follower {
     /// Checks another file that has the name of the open segment. It is read after the open one.
     fn check_other_file(&mut self, named: Facts, number: SegmentNumber) -> Option<SegmentCheck> {
         match open_segment(self.walk.directory(), number) {
-            OpenedSegment::File(file) => {
+            OpenedSegment::File(file, _) => {
                 self.refused = None;
                 let is_other = !self.seen.begins(number, &file);
                 if is_other && self.is_refilled(number) && self.begin_again() {

@@ -49,6 +49,7 @@ use crate::store;
 use crate::store::disk::{Access, Directory};
 use crate::store::lock::Extent;
 use crate::store::segment::SegmentNumber;
+use scan::{ReadOrder, Source};
 use walk::{Gap, SegmentWalk};
 
 /// An item found by a reader.
@@ -256,16 +257,6 @@ impl Reader {
         })
     }
 
-    /// Appends the next whole lines, with their newlines, and returns their position and range.
-    /// Returns `None` if another kind of item may come next; then call
-    /// [`next_item`](Self::next_item).
-    fn next_lines(&mut self, into: &mut Vec<u8>) -> Option<(Position, Range<usize>)> {
-        match self.state {
-            ReaderState::Reading => self.walk.lines(into),
-            ReaderState::AtEnd | ReaderState::Done => None,
-        }
-    }
-
     /// Returns the number and the size in bytes of each segment that exists, the lowest first.
     pub(crate) fn segment_sizes(&self) -> Vec<(SegmentNumber, u64)> {
         let directory = self.walk.directory();
@@ -326,6 +317,23 @@ impl Reader {
     /// Finds segments that should exist above the last one.
     fn lost_at_end(&self) -> Option<Damage> {
         lost_above(self.walk.directory(), self.walk.reached(), self.last)
+    }
+}
+
+impl Source for Reader {
+    fn order(&self) -> ReadOrder {
+        ReadOrder::Forward
+    }
+
+    fn lines(&mut self, into: &mut Vec<u8>) -> Result<Option<(Position, Range<usize>)>> {
+        match self.state {
+            ReaderState::Reading => self.walk.lines(into),
+            ReaderState::AtEnd | ReaderState::Done => Ok(None),
+        }
+    }
+
+    fn item(&mut self) -> Result<Option<Item<'_>>> {
+        self.next_item()
     }
 }
 

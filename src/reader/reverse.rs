@@ -3,18 +3,22 @@
 //!
 //! A segment is split from its end into windows that begin and end between two pieces (see
 //! `scanner`); each window is scanned forwards, and its items are returned in reverse order. So
-//! both directions return the same items for the same bytes, and only `scanner` defines lines.
+//! both directions return the same items for the same bytes, and only `scanner` defines lines. A
+//! fold takes windows of whole lines unscanned, as it does forwards.
 
 use std::fs::File;
 use std::io;
+use std::ops::Range;
 
 use time::OffsetDateTime;
 
 use super::damage::{Damage, Notice, Position};
-use super::scanner::{BLOCK_BYTES, Found, Scanner, count_newlines};
+use super::scan::{ReadOrder, Source};
+use super::scanner::{BLOCK_BYTES, Found, LINES_BYTES, Scanner, count_newlines, fill_up};
 use super::since::{is_older, start_in};
 use super::walk::{Gap, OpenedSegment, open_segment, unreadable};
 use super::{Item, lost_above};
+use crate::error::Result;
 use crate::record::{Record, Timestamp};
 use crate::store::disk::{Directory, read_at};
 use crate::store::lock::Extent;
@@ -40,8 +44,11 @@ struct OpenWindow {
     file: File,
     /// Start of the requested part.
     byte_start: u64,
+    segment: SegmentNumber,
     /// End of the part that is not read yet.
-    end: Position,
+    byte_end: u64,
+    /// The number of a line that would begin there, if it is known.
+    line_end: Option<u64>,
     tail: WindowTail,
 }
 
@@ -111,7 +118,7 @@ impl Reverse {
                 break stored;
             }
             match self.open.take() {
-                Some(open) if open.end.byte > open.byte_start => self.read_window(open),
+                Some(open) if !open.is_all_read() => self.read_window(open),
                 Some(_) | None => match self.left.pop() {
                     Some(number) => self.open_segment(number),
                     None => break Found::Damage(self.lost_below()?),
@@ -137,16 +144,16 @@ impl Reverse {
         let opened = match open_segment(directory, number) {
             OpenedSegment::Gone => return,
             OpenedSegment::Damage(damage) => Err(damage),
-            OpenedSegment::File(file) => end_of(directory, &file, number)
-                .map(|end| OpenWindow {
-                    byte_start: self
-                        .since
-                        .map_or(0, |since| start_in(directory, &file, since)),
-                    file,
-                    end,
-                    tail,
-                })
-                .map_err(|error| unreadable(Position::start_of(number), &error)),
+            OpenedSegment::File(file, byte_end) => Ok(OpenWindow {
+                byte_start: self
+                    .since
+                    .map_or(0, |since| start_in(directory, &file, since)),
+                file,
+                segment: number,
+                byte_end,
+                line_end: None,
+                tail,
+            }),
         };
         match opened {
             Ok(open) => self.open = Some(open),
@@ -158,6 +165,9 @@ impl Reverse {
     /// Stores the number of this segment, and reports lost segments above it.
     fn go_below(&mut self, number: SegmentNumber) {
         if let Some(above) = self.above.replace(number) {
+            if number.next() == above {
+                return;
+            }
             // The gap is above this segment, so it is returned first.
             let lost = Gap::between(number.next(), above, self.floor()).lost;
             self.window
@@ -181,32 +191,108 @@ impl Reverse {
     /// Scans the last window before the open segment's end.
     fn read_window(&mut self, mut open: OpenWindow) {
         self.window.bytes.clear();
+        let end = open.end();
         if let Err(error) = open.read_window(&mut self.window) {
             // The bytes below cannot be read either; items above them are returned first.
-            let damage = unreadable(open.end, &error);
+            let damage = unreadable(end, &error);
             self.window.stored.insert(0, Found::Damage(damage));
-            open.end.byte = open.byte_start;
+            open.byte_end = open.byte_start;
         }
         self.open = Some(open);
     }
 }
 
+impl Source for Reverse {
+    fn order(&self) -> ReadOrder {
+        ReadOrder::Backward
+    }
+
+    fn lines(&mut self, into: &mut Vec<u8>) -> Result<Option<(Position, Range<usize>)>> {
+        while self.window.stored.is_empty() {
+            match &mut self.open {
+                Some(open) if !open.is_all_read() => return Ok(open.lines(into)),
+                Some(_) | None => match self.left.pop() {
+                    Some(number) => self.open_segment(number),
+                    None => break,
+                },
+            }
+        }
+        Ok(None)
+    }
+
+    fn item(&mut self) -> Result<Option<Item<'_>>> {
+        Ok(self.next_item())
+    }
+}
+
 impl OpenWindow {
+    fn is_all_read(&self) -> bool {
+        self.byte_end <= self.byte_start
+    }
+
+    /// Returns the position of the end, or the start of the segment if the line is not known.
+    fn end(&self) -> Position {
+        let start = Position::start_of(self.segment);
+        self.line_end.map_or(start, |line| Position {
+            byte: self.byte_end,
+            line,
+            ..start
+        })
+    }
+
+    /// Appends the last whole lines, if there are any; none contains a NUL. On `None`, only
+    /// [`read_window`](Self::read_window) makes progress, and an IO error occurs again there.
+    fn lines(&mut self, into: &mut Vec<u8>) -> Option<(Position, Range<usize>)> {
+        let start = into.len();
+        let lines = self.take_lines(into);
+        if lines.is_none() {
+            into.truncate(start);
+        }
+        lines
+    }
+
+    fn take_lines(&mut self, into: &mut Vec<u8>) -> Option<(Position, Range<usize>)> {
+        let start = into.len();
+        let room = LINES_BYTES.saturating_sub(start) as u64;
+        let from = self.byte_end.saturating_sub(room).max(self.byte_start);
+        let wanted = usize::try_from(self.byte_end - from).ok()?;
+        fill_up(&self.file, into, from, wanted).ok()?;
+        let bytes = into.get(start..).filter(|bytes| bytes.len() == wanted)?;
+        // The line after a NUL, and one of which the start is not known, are left to the scanner.
+        let before = match memchr::memrchr(b'\0', bytes) {
+            Some(nul) => nul + memchr::memchr(b'\n', bytes.get(nul..)?)? + 1,
+            None if from == self.byte_start => 0,
+            None => memchr::memchr(b'\n', bytes)? + 1,
+        };
+        let lines = bytes.get(before..).filter(|lines| lines.ends_with(b"\n"))?;
+        let newlines = memchr::memchr_iter(b'\n', lines).count() as u64;
+        let position = self.pass(from + before as u64, newlines).ok()?;
+        Some((position, start + before..into.len()))
+    }
+
+    /// Moves the end to an offset, with that many newlines between the two.
+    fn pass(&mut self, byte: u64, newlines: u64) -> io::Result<Position> {
+        let line = match self.line_end {
+            // A segment that is truncated meanwhile has fewer lines than were counted.
+            Some(line) => line.saturating_sub(newlines).max(1),
+            None => count_newlines(&self.file, 0, byte)? + 1,
+        };
+        self.line_end = Some(line);
+        self.byte_end = byte;
+        self.tail = WindowTail::Whole;
+        Ok(self.end())
+    }
+
     fn read_window(&mut self, window: &mut Window) -> io::Result<()> {
-        let byte_end = self.end.byte;
+        let (byte_end, tail) = (self.byte_end, self.tail);
         let byte_start = window_start(&self.file, byte_end)?;
         let newlines = count_newlines(&self.file, byte_start, byte_end)?;
-        let start = Position {
-            byte: byte_start,
-            // A segment that is truncated meanwhile has fewer lines than were counted.
-            line: self.end.line.saturating_sub(newlines).max(1),
-            ..self.end
-        };
+        let start = self.pass(byte_start, newlines)?;
         let mut scanner = Scanner::until(start, byte_end);
         while let Some(found) = scanner.step(&self.file)? {
             window.keep(found, &scanner);
         }
-        match std::mem::replace(&mut self.tail, WindowTail::Whole) {
+        match tail {
             WindowTail::Whole => {
                 let mut rest = scanner.finish();
                 while let Some(found) = rest {
@@ -220,7 +306,6 @@ impl OpenWindow {
                 window.stored.extend(unfinished.map(Found::Notice));
             }
         }
-        self.end = start;
         Ok(())
     }
 }
@@ -235,16 +320,6 @@ impl Window {
         }
         self.stored.push(found);
     }
-}
-
-/// Finds the end of a segment, and the number of a line that would begin there.
-fn end_of(directory: &Directory, file: &File, segment: SegmentNumber) -> io::Result<Position> {
-    let byte = directory.facts_of(file)?.bytes;
-    Ok(Position {
-        segment,
-        byte,
-        line: count_newlines(file, 0, byte)? + 1,
-    })
 }
 
 /// Finds the start of the last window of a segment that ends at `end`: the start of the first piece

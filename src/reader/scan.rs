@@ -1,16 +1,17 @@
-//! Reads with several threads: one splits the segments into batches of whole lines, the others fold
-//! them, and the results are merged in the order of the lines. Damage is reported exactly as if one
-//! thread read every line.
+//! Reads with several threads, in either direction: one splits the segments into batches of whole
+//! lines, the others fold them, and the results are merged in the order of reading. Damage is
+//! reported exactly as if one thread read every line.
 
 use std::collections::VecDeque;
 use std::num::NonZero;
+use std::ops::Range;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 
 use super::damage::{Damage, Notice, Position};
 use super::scanner::{Found, LINES_BYTES, found_in, is_blank, resembles_one_record};
-use super::{Item, Line, Reader};
+use super::{Item, Line, Reader, Reverse};
 use crate::error::{Error, Result};
 use crate::record::raw::RawRecord;
 
@@ -60,6 +61,29 @@ impl<A: Fold, B: Fold> Fold for (A, B) {
     }
 }
 
+/// The order in which items are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ReadOrder {
+    /// From the first to the last.
+    Forward,
+    /// From the last to the first.
+    Backward,
+}
+
+/// A reader whose items can be folded in parts.
+pub(super) trait Source {
+    /// Returns the order of the items.
+    fn order(&self) -> ReadOrder;
+
+    /// Appends the next whole lines, with their newlines and in the order of the file, and returns
+    /// the position of the first one and the range of all. Returns `None` if another kind of item
+    /// may come next; then call [`item`](Self::item).
+    fn lines(&mut self, into: &mut Vec<u8>) -> Result<Option<(Position, Range<usize>)>>;
+
+    /// Returns the next item, or `None` if there is none.
+    fn item(&mut self) -> Result<Option<Item<'_>>>;
+}
+
 impl Reader {
     /// Folds all remaining items of the reader. Several threads may fold parts, which start with
     /// the value of `empty` and are merged in order into one fold; `after` is called with it after
@@ -72,58 +96,9 @@ impl Reader {
         &mut self,
         whole: &mut F,
         empty: impl Fn() -> F,
-        mut after: impl FnMut(&mut F) -> Result<(), E>,
+        after: impl FnMut(&mut F) -> Result<(), E>,
     ) -> Result<(), E> {
-        let mut merge = |part: &mut F| {
-            whole.merge(part);
-            after(whole)
-        };
-        let mut batch = Batch::new(empty());
-        for _ in 0..BATCHES_ALONE {
-            let filled = batch.fill(self)?;
-            batch.fold_items();
-            merge(&mut batch.fold)?;
-            if filled == Filled::ToTheEnd {
-                return Ok(());
-            }
-        }
-        let cores = thread::available_parallelism().map_or(1, NonZero::get);
-        let ahead = cores * BATCHES_PER_THREAD;
-        let (tasks, queue) = sync_channel::<Task<F>>(ahead);
-        let queue = Mutex::new(queue);
-        thread::scope(|scope| {
-            // Moved in, so that the others end when this does, however it ends.
-            let tasks = tasks;
-            let start_helper = |_: &usize| {
-                let helper = thread::Builder::new().name("localtel-read".to_owned());
-                helper.spawn_scoped(scope, || help(&queue)).is_ok()
-            };
-            let has_help = (0..cores).take_while(start_helper).count() > 0;
-            let mut under_way: VecDeque<Receiver<Batch<F>>> = VecDeque::new();
-            let mut spare = vec![batch];
-            loop {
-                let mut batch = spare.pop().unwrap_or_else(|| Batch::new(empty()));
-                let is_last = batch.fill(self)? == Filled::ToTheEnd;
-                let (done, result) = sync_channel(1);
-                let task = Task { batch, done };
-                if !has_help {
-                    task.run();
-                } else if tasks.send(task).is_err() {
-                    // All of them panicked; the scope passes that on.
-                    return Ok(());
-                }
-                under_way.push_back(result);
-                while is_last || under_way.len() >= ahead {
-                    let Some(result) = under_way.pop_front() else {
-                        return Ok(());
-                    };
-                    if let Ok(mut batch) = result.recv() {
-                        merge(&mut batch.fold)?;
-                        spare.push(batch);
-                    }
-                }
-            }
-        })
+        fold(self, whole, empty, after)
     }
 
     /// Folds all remaining items of the reader.
@@ -136,6 +111,82 @@ impl Reader {
         self.fold(&mut whole, F::default, |_| Ok::<(), Error>(()))?;
         Ok(whole)
     }
+}
+
+impl Reverse {
+    /// Folds all remaining items, the last first, as [`Reader::fold`] does.
+    ///
+    /// # Errors
+    ///
+    /// Returns the error of `after`.
+    pub fn fold<F: Fold + Send, E: From<Error>>(
+        &mut self,
+        whole: &mut F,
+        empty: impl Fn() -> F,
+        after: impl FnMut(&mut F) -> Result<(), E>,
+    ) -> Result<(), E> {
+        fold(self, whole, empty, after)
+    }
+}
+
+fn fold<F: Fold + Send, E: From<Error>>(
+    source: &mut dyn Source,
+    whole: &mut F,
+    empty: impl Fn() -> F,
+    mut after: impl FnMut(&mut F) -> Result<(), E>,
+) -> Result<(), E> {
+    let mut merge = |part: &mut F| {
+        whole.merge(part);
+        after(whole)
+    };
+    let new_batch = |order| Batch::new(order, empty());
+    let order = source.order();
+    let mut batch = new_batch(order);
+    for _ in 0..BATCHES_ALONE {
+        let filled = batch.fill(source)?;
+        batch.fold_items();
+        merge(&mut batch.fold)?;
+        if filled == Filled::ToTheEnd {
+            return Ok(());
+        }
+    }
+    let cores = thread::available_parallelism().map_or(1, NonZero::get);
+    let ahead = cores * BATCHES_PER_THREAD;
+    let (tasks, queue) = sync_channel::<Task<F>>(ahead);
+    let queue = Mutex::new(queue);
+    thread::scope(|scope| {
+        // Moved in, so that the others end when this does, however it ends.
+        let tasks = tasks;
+        let start_helper = |_: &usize| {
+            let helper = thread::Builder::new().name("localtel-read".to_owned());
+            helper.spawn_scoped(scope, || help(&queue)).is_ok()
+        };
+        let has_help = (0..cores).take_while(start_helper).count() > 0;
+        let mut under_way: VecDeque<Receiver<Batch<F>>> = VecDeque::new();
+        let mut spare = vec![batch];
+        loop {
+            let mut batch = spare.pop().unwrap_or_else(|| new_batch(order));
+            let is_last = batch.fill(source)? == Filled::ToTheEnd;
+            let (done, result) = sync_channel(1);
+            let task = Task { batch, done };
+            if !has_help {
+                task.run();
+            } else if tasks.send(task).is_err() {
+                // All of them panicked; the scope passes that on.
+                return Ok(());
+            }
+            under_way.push_back(result);
+            while is_last || under_way.len() >= ahead {
+                let Some(result) = under_way.pop_front() else {
+                    return Ok(());
+                };
+                if let Ok(mut batch) = result.recv() {
+                    merge(&mut batch.fold)?;
+                    spare.push(batch);
+                }
+            }
+        }
+    })
 }
 
 /// A batch, and the channel that returns it.
@@ -166,6 +217,7 @@ struct Batch<F> {
     bytes: Vec<u8>,
     /// Whole lines with their newlines, each run of them as one item, and the items between them.
     items: Vec<Found>,
+    order: ReadOrder,
     fold: F,
 }
 
@@ -179,23 +231,24 @@ enum Filled {
 }
 
 impl<F: Fold> Batch<F> {
-    fn new(fold: F) -> Self {
+    fn new(order: ReadOrder, fold: F) -> Self {
         Self {
             bytes: Vec::new(),
             items: Vec::new(),
+            order,
             fold,
         }
     }
 
     /// Adds the next items, some hundred lines.
-    fn fill(&mut self, reader: &mut Reader) -> Result<Filled> {
+    fn fill(&mut self, source: &mut dyn Source) -> Result<Filled> {
         self.bytes.clear();
         while self.bytes.len() < BATCH_BYTES && self.items.len() < BATCH_ITEMS_MAX {
-            if let Some((position, range)) = reader.next_lines(&mut self.bytes) {
+            if let Some((position, range)) = source.lines(&mut self.bytes)? {
                 self.items.push(Found::Line { position, range });
                 continue;
             }
-            let item = match reader.next_item()? {
+            let item = match source.item()? {
                 Some(Item::Line(Line { position, bytes })) => {
                     let start = self.bytes.len();
                     self.bytes.extend_from_slice(bytes);
@@ -213,19 +266,28 @@ impl<F: Fold> Batch<F> {
     }
 
     fn fold_items(&mut self) {
+        let (order, fold) = (self.order, &mut self.fold);
         for item in self.items.drain(..) {
             match item {
                 Found::Line { position, range } => {
                     let bytes = self.bytes.get(range).unwrap_or_default();
-                    for piece in pieces(position, bytes) {
-                        fold_piece(piece, &mut self.fold);
-                    }
+                    in_order(order, pieces(position, bytes), |piece| {
+                        fold_piece(piece, order, fold);
+                    });
                 }
-                Found::Damage(damage) => self.fold.damage(damage),
-                Found::Notice(notice) => self.fold.notice(notice),
+                Found::Damage(damage) => fold.damage(damage),
+                Found::Notice(notice) => fold.notice(notice),
             }
         }
         self.fold.finish();
+    }
+}
+
+/// Visits the items of an iterator in that order.
+fn in_order<T>(order: ReadOrder, items: impl Iterator<Item = T>, visit: impl FnMut(T)) {
+    match order {
+        ReadOrder::Forward => items.for_each(visit),
+        ReadOrder::Backward => items.collect::<Vec<_>>().into_iter().rev().for_each(visit),
     }
 }
 
@@ -246,16 +308,17 @@ fn pieces(start: Position, lines: &[u8]) -> impl Iterator<Item = Line<'_>> {
 }
 
 /// Folds the items in a piece.
-fn fold_piece(piece: Line<'_>, fold: &mut impl Fold) {
+fn fold_piece(piece: Line<'_>, order: ReadOrder, fold: &mut impl Fold) {
     if let Some(raw) = RawRecord::at(piece.bytes) {
         fold.line(piece, &raw);
     } else if resembles_one_record(piece.bytes) {
         fold_line(piece, fold);
     } else if !is_blank(piece.bytes) {
-        for found in found_in(piece.position, piece.bytes).into_iter().rev() {
+        let found = found_in(piece.position, piece.bytes).into_iter().rev();
+        in_order(order, found, |found| {
             let item = found.item(|range| piece.bytes.get(range).unwrap_or_default());
             item.fold(fold);
-        }
+        });
     }
 }
 
@@ -267,7 +330,7 @@ pub(super) fn fold_line(line: Line<'_>, fold: &mut impl Fold) {
 }
 
 /// Number of bytes at which a batch is full: less than the lines that are taken at once, so that
-/// a batch usually consists of one buffer that was handed over, and nothing is copied.
+/// a batch usually consists of one run of them.
 const BATCH_BYTES: usize = LINES_BYTES / 2;
 
 /// Limits damage, which takes no bytes of a batch but memory.

@@ -302,10 +302,7 @@ impl Scanner {
         self.start = 0;
         self.buffer.reserve_exact(BLOCK_BYTES);
         let offset = self.byte_read();
-        let bytes_max = self
-            .byte_end
-            .map_or(u64::MAX, |end| end.saturating_sub(offset));
-        let bytes_max = usize::try_from(bytes_max).unwrap_or(usize::MAX);
+        let bytes_max = self.bytes_left(offset);
         Ok(append_at(file, &mut self.buffer, bytes_max, offset)? > 0)
     }
 
@@ -329,9 +326,17 @@ impl Scanner {
         self.queued.pop()
     }
 
-    /// Takes the next whole lines without classifying them, if there are any; none contains a NUL.
-    /// They are appended to `into`; if that is empty, it receives the buffer itself. On `None`,
-    /// only [`step`](Self::step) makes progress, and an IO error occurs again there.
+    /// Returns `true` if the bytes up to the given end are read and all items returned.
+    pub(super) fn is_at_end(&self) -> bool {
+        self.state == ScanState::Piece
+            && self.queued.is_empty()
+            && self.start == self.buffer.len()
+            && self.byte_end.is_some_and(|end| self.byte_read() >= end)
+    }
+
+    /// Appends the next whole lines without classifying them, if there are any; none contains a
+    /// NUL. On `None`, only [`step`](Self::step) makes progress, and an IO error occurs again
+    /// there.
     pub(super) fn lines(
         &mut self,
         file: &File,
@@ -340,33 +345,72 @@ impl Scanner {
         if self.state != ScanState::Piece || !self.queued.is_empty() {
             return None;
         }
-        while self.buffer.len() - self.start < LINES_BYTES && self.fill(file).ok()? {}
-        let rest = self.buffer.get(self.start..)?;
-        let clean = rest.get(..memchr::memchr(b'\0', rest).unwrap_or(rest.len()))?;
-        let lines = clean.get(..memchr::memrchr(b'\n', clean)? + 1)?;
-        let newlines = memchr::memchr_iter(b'\n', lines).count();
-        let has_end = clean.len() < rest.len();
-        let position = self.cursor();
-        let end = self.start + lines.len();
-        let range = if into.is_empty() {
-            into.extend_from_slice(self.buffer.get(end..)?);
-            std::mem::swap(&mut self.buffer, into);
-            self.base += end as u64;
-            let start = self.start;
-            self.pass(0);
-            start..end
-        } else {
-            let start = into.len();
+        let (position, start) = (self.cursor(), into.len());
+        let pending = self.buffer.get(self.start..)?;
+        if let Some(nul) = memchr::memchr(b'\0', pending) {
+            // Nothing more is read or copied for each of many runs of NULs.
+            let lines = pending.get(..memchr::memrchr(b'\n', pending.get(..nul)?)? + 1)?;
             into.extend_from_slice(lines);
-            self.pass(end);
-            start..into.len()
-        };
-        if !has_end {
-            self.searched = self.buffer.len();
+            self.pass(self.start + lines.len());
+        } else {
+            into.extend_from_slice(pending);
+            let offset = self.byte_read();
+            // An error occurs again in `step`.
+            drop(fill_up(file, into, offset, self.bytes_left(offset)));
+            self.take_rest(into, start, position.byte);
         }
-        self.line += newlines as u64;
-        Some((position, range))
+        let lines = into.get(start..).filter(|lines| !lines.is_empty())?;
+        self.line += memchr::memchr_iter(b'\n', lines).count() as u64;
+        Some((position, start..into.len()))
     }
+
+    /// Moves the bytes behind the last whole line to the buffer; those from `start` on are at that
+    /// offset of the segment.
+    fn take_rest(&mut self, bytes: &mut Vec<u8>, start: usize, offset: u64) {
+        let all = bytes.get(start..).unwrap_or_default();
+        let nul = memchr::memchr(b'\0', all);
+        let clean = all.get(..nul.unwrap_or(all.len())).unwrap_or_default();
+        let end = memchr::memrchr(b'\n', clean).map_or(0, |end| end + 1);
+        self.buffer.clear();
+        self.buffer
+            .extend_from_slice(all.get(end..).unwrap_or_default());
+        self.base = offset + end as u64;
+        self.start = 0;
+        self.searched = match nul {
+            Some(_) => 0,
+            None => self.buffer.len(),
+        };
+        bytes.truncate(start + end);
+    }
+
+    /// Returns the number of bytes between an offset and the end, as far as it is known.
+    fn bytes_left(&self, offset: u64) -> usize {
+        let left = self
+            .byte_end
+            .map_or(u64::MAX, |end| end.saturating_sub(offset));
+        usize::try_from(left).unwrap_or(usize::MAX)
+    }
+}
+
+/// Appends bytes of a file from an offset on: at most that many, or those that fit into a run of
+/// lines.
+pub(super) fn fill_up(
+    file: &File,
+    into: &mut Vec<u8>,
+    offset: u64,
+    bytes_max: usize,
+) -> io::Result<()> {
+    let room = LINES_BYTES.saturating_sub(into.len());
+    into.reserve_exact(room);
+    let (start, wanted) = (into.len(), room.min(bytes_max));
+    let mut read = 0;
+    while read < wanted {
+        match append_at(file, into, wanted - read, offset + read as u64)? {
+            0 => break,
+            _ => read = into.len() - start,
+        }
+    }
+    Ok(())
 }
 
 /// Returns `true` if a piece begins and ends like one record.

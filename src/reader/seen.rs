@@ -151,7 +151,7 @@ impl SeenLines {
 /// Reads the start of the segment below, if there is one and it is not empty.
 fn start_below(directory: &Directory, number: SegmentNumber) -> Option<Vec<u8>> {
     let below = SegmentNumber::new(number.get() - 1)?;
-    let OpenedSegment::File(file) = open_segment(directory, below) else {
+    let OpenedSegment::File(file, _) = open_segment(directory, below) else {
         return None;
     };
     let mut start = vec![0; MARK_BYTES_MAX];

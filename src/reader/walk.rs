@@ -15,7 +15,7 @@ use super::scanner::{Found, Scanner, count_newlines};
 use super::since::{is_older, start_in};
 use crate::error::Result;
 use crate::store;
-use crate::store::disk::{Directory, Facts};
+use crate::store::disk::Directory;
 use crate::store::lock::Extent;
 use crate::store::segment::SegmentNumber;
 
@@ -205,12 +205,23 @@ impl SegmentWalk {
     }
 
     /// Appends the next whole lines, unless another kind of item may come next.
-    pub(super) fn lines(&mut self, into: &mut Vec<u8>) -> Option<(Position, Range<usize>)> {
-        if !self.queue.is_empty() {
-            return None;
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the directory cannot be listed.
+    pub(super) fn lines(&mut self, into: &mut Vec<u8>) -> Result<Option<(Position, Range<usize>)>> {
+        while self.queue.is_empty() {
+            match &mut self.open {
+                None => {
+                    if !self.advance()? {
+                        break;
+                    }
+                }
+                Some(open) if open.is_all_read() => self.leave(),
+                Some(open) => return Ok(open.scanner.lines(&open.file, into)),
+            }
         }
-        let OpenSegment { file, scanner, .. } = self.open.as_mut()?;
-        scanner.lines(file, into)
+        Ok(None)
     }
 
     /// Decides at the end of the open segment whether to wait, to read it once more, or to leave
@@ -272,7 +283,7 @@ impl SegmentWalk {
                 self.listed.clear();
                 return Ok(true);
             }
-            opened @ (OpenedSegment::File(_) | OpenedSegment::Damage(_)) => opened,
+            opened @ (OpenedSegment::File(..) | OpenedSegment::Damage(_)) => opened,
         };
         // The floor is read after the names: it is raised before a segment is removed.
         self.report_gap(first, next);
@@ -281,14 +292,13 @@ impl SegmentWalk {
             Some(_) | None => None,
         };
         match opened {
-            OpenedSegment::File(file) => {
+            OpenedSegment::File(file, bytes) => {
                 let start = start.unwrap_or_else(|| self.start_in(&file, next));
-                let phase = if is_highest {
-                    SegmentPhase::Active
+                self.open = Some(if is_highest {
+                    OpenSegment::new(file, start, SegmentPhase::Active)
                 } else {
-                    SegmentPhase::Closed
-                };
-                self.open = Some(OpenSegment::new(file, start, phase));
+                    OpenSegment::closed(file, start, bytes)
+                });
             }
             OpenedSegment::Damage(damage) => {
                 self.passed = Some(next);
@@ -407,6 +417,21 @@ impl OpenSegment {
         }
     }
 
+    /// Opens a segment of that size, to which nothing is written any more.
+    fn closed(file: File, start: Position, bytes: u64) -> Self {
+        let mut open = Self::new(file, start, SegmentPhase::Closed);
+        // Some file systems report size 0 for every file.
+        if bytes > 0 {
+            open.scanner = Scanner::until(start, bytes);
+        }
+        open
+    }
+
+    /// Returns `true` if it is closed and certainly has no further item.
+    fn is_all_read(&self) -> bool {
+        self.phase == SegmentPhase::Closed && self.successor.is_none() && self.scanner.is_at_end()
+    }
+
     /// Returns the number of the segment.
     pub(super) fn number(&self) -> SegmentNumber {
         self.number
@@ -473,8 +498,8 @@ impl Gap {
 /// The result of opening a segment.
 #[derive(Debug)]
 pub(super) enum OpenedSegment {
-    /// The file.
-    File(File),
+    /// The file, and its size.
+    File(File, u64),
     /// It exists and cannot be read.
     Damage(Damage),
     /// It was removed meanwhile.
@@ -486,19 +511,18 @@ pub(super) fn open_segment(directory: &Directory, number: SegmentNumber) -> Open
     let name = number.file_name();
     let position = Position::start_of(number);
     let not_a_file = || OpenedSegment::Damage(Damage::of_segment(DamageKind::NotAFile, position));
-    let is_file = |facts: io::Result<Facts>| facts.map(|facts| facts.is_regular);
     // Opening a device or a pipe can have an effect, so the file type is checked before, and again
     // after.
-    match is_file(directory.facts(&name)) {
-        Ok(true) => {}
-        Ok(false) => return not_a_file(),
+    match directory.facts(&name) {
+        Ok(facts) if facts.is_regular => {}
+        Ok(_) => return not_a_file(),
         Err(error) if error.kind() == io::ErrorKind::NotFound => return OpenedSegment::Gone,
         Err(error) => return OpenedSegment::Damage(unreadable(position, &error)),
     }
     match directory.open_read(&name) {
-        Ok(file) => match is_file(directory.facts_of(&file)) {
-            Ok(true) => OpenedSegment::File(file),
-            Ok(false) => not_a_file(),
+        Ok(file) => match directory.facts_of(&file) {
+            Ok(facts) if facts.is_regular => OpenedSegment::File(file, facts.bytes),
+            Ok(_) => not_a_file(),
             Err(error) => OpenedSegment::Damage(unreadable(position, &error)),
         },
         Err(error) if error.kind() == io::ErrorKind::NotFound => OpenedSegment::Gone,

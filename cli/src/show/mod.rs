@@ -245,9 +245,10 @@ impl Show<'_> {
 
     fn reversed(&mut self, out: &mut dyn Write) -> std::result::Result<(), OutputStop> {
         let mut reverse = reverse(self.directory, &self.shown.line_filter.filter)?;
-        let count = match self.lines {
-            LineLimit::All => u64::MAX,
-            LineLimit::Last(count) => count,
+        let LineLimit::Last(count) = self.lines else {
+            let line_filter = self.shown.line_filter;
+            let empty = || ShownLines::new(line_filter);
+            return reverse.fold(&mut self.shown, empty, |shown| shown.write(out));
         };
         while self.shown.matched < count
             && let Some(item) = reverse.next_item()

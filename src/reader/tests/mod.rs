@@ -10,6 +10,7 @@ use proptest::prelude::*;
 use tempfile::TempDir;
 
 use super::*;
+use crate::error::Error;
 use crate::store::limits::READ_LINE_BYTES_MAX;
 
 mod following;
@@ -34,6 +35,11 @@ fn lines(seqs: impl IntoIterator<Item = u64>) -> Vec<u8> {
     seqs.into_iter()
         .flat_map(|seq| (line(seq) + "\n").into_bytes())
         .collect()
+}
+
+fn long_line(seq: u64, length: usize) -> Vec<u8> {
+    let message = format!("\"message\":\"{}\",\"session\"", "m".repeat(length));
+    (line(seq).replace("\"session\"", &message) + "\n").into_bytes()
 }
 
 #[expect(
@@ -128,6 +134,11 @@ impl ReaderPlace {
         while let Some(item) = reader.next_item().unwrap() {
             seen.push(describe(&item));
         }
+        let mut folded = Described::default();
+        let mut reader = Reader::open(&self.path()).unwrap();
+        let result = reader.fold(&mut folded, Described::default, |_| Ok::<(), Error>(()));
+        result.unwrap();
+        assert_eq!(folded.0, seen, "folded");
         seen
     }
 
@@ -137,6 +148,11 @@ impl ReaderPlace {
         while let Some(item) = reverse.next_item() {
             seen.push(describe(&item));
         }
+        let mut folded = Described::default();
+        let mut reverse = Reader::reverse(&self.path()).unwrap();
+        let result = reverse.fold(&mut folded, Described::default, |_| Ok::<(), Error>(()));
+        result.unwrap();
+        assert_eq!(folded.0, seen, "folded backwards");
         seen.reverse();
         seen
     }
@@ -146,13 +162,35 @@ impl ReaderPlace {
     }
 }
 
+/// The items of a fold, in order.
+#[derive(Default)]
+struct Described(Vec<String>);
+
+impl Fold for Described {
+    fn line(&mut self, line: Line<'_>, _: &RawRecord<'_>) {
+        self.0.push(describe(&Item::Line(line)));
+    }
+
+    fn damage(&mut self, damage: Damage) {
+        self.0.push(describe(&Item::Damage(damage)));
+    }
+
+    fn notice(&mut self, notice: Notice) {
+        self.0.push(describe(&Item::Notice(notice)));
+    }
+
+    fn merge(&mut self, later: &mut Self) {
+        self.0.append(&mut later.0);
+    }
+}
+
 /// `1:2 7` is line 2 of segment 1, with seq 7.
 fn describe(item: &Item<'_>) -> String {
     let place = |at: Position| format!("{}:{}", at.segment, at.line);
     match item {
         Item::Line(line) => match line.record() {
             Ok(record) => format!("{} {}", place(line.position()), record.seq),
-            Err(damage) => format!("{} {:?}", place(damage.position), damage.kind),
+            Err(damage) => describe(&Item::Damage(damage)),
         },
         Item::Damage(damage) => match &damage.kind {
             DamageKind::Missing { segments } => {
@@ -531,19 +569,25 @@ proptest! {
 
     #[test]
     fn both_directions_see_the_same_items_whatever_the_bytes(
-        pieces in prop::collection::vec(
-            prop_oneof![
-                (0..9_u64).prop_map(|seq| lines([seq])),
-                (1..200_000_usize).prop_map(|length| vec![0; length]),
-                (1..200_000_usize).prop_map(|length| vec![b'y'; length]),
-                Just(b"\n".to_vec()),
-                Just(b"{\"timestamp\":\"".to_vec()),
-            ],
-            0..12,
+        segments in prop::collection::vec(
+            prop::collection::vec(
+                prop_oneof![
+                    (0..9_u64).prop_map(|seq| lines([seq])),
+                    (0..9_u64, 0..90_000_usize).prop_map(|(seq, length)| long_line(seq, length)),
+                    (1..200_000_usize).prop_map(|length| vec![0; length]),
+                    (1..200_000_usize).prop_map(|length| vec![b'y'; length]),
+                    Just(b"\n".to_vec()),
+                    Just(b"{\"timestamp\":\"".to_vec()),
+                ],
+                0..12,
+            ),
+            1..4,
         ),
     ) {
         let place = ReaderPlace::new();
-        place.write(1, pieces.concat());
+        for (segment, pieces) in (1..).zip(&segments) {
+            place.write(segment, pieces.concat());
+        }
         prop_assert_eq!(place.read_back(), place.read());
     }
 }
