@@ -164,7 +164,7 @@ pub mod read {
     /// [`Record::parse`](crate::read::Record::parse) refuses gives no raw record.
     pub mod raw {
         pub use crate::filter::FilterVerdict;
-        pub use crate::record::raw::{Object, RawRecord, RawText, RawValue, Spans};
+        pub use crate::record::raw::{Object, RawJson, RawRecord, RawText, RawValue, Spans};
     }
 }
 

@@ -1,6 +1,7 @@
 //! Selects records: a filter is a pure function of a record in its line. All of its conditions must
 //! match. `reader` reads the lines; the `FromStr` implementations define the command-line syntax.
 
+mod grep;
 mod number;
 mod term;
 mod value;
@@ -8,14 +9,13 @@ mod value;
 use std::borrow::Cow;
 use std::str::FromStr;
 
-use regex::{Regex, RegexBuilder};
-
+use grep::Grep;
 use term::Answer;
 pub use term::Term;
 
 use crate::error::{Error, Result};
 use crate::reader::{Damage, Line};
-use crate::record::raw::{Object, RawRecord, RawText};
+use crate::record::raw::{RawRecord, RawText};
 use crate::record::{Level, LineTime, Record, Timestamp};
 
 /// A selection of records.
@@ -40,7 +40,7 @@ pub struct Filter {
     session: Option<String>,
     since: Option<LineTime>,
     until: Option<LineTime>,
-    grep: Option<Regex>,
+    grep: Option<Grep>,
     terms: Vec<Term>,
 }
 
@@ -114,10 +114,7 @@ impl Filter {
     ///
     /// Returns an error if the expression is not valid.
     pub fn grep(mut self, pattern: &str) -> Result<Self> {
-        let regex = RegexBuilder::new(pattern)
-            .case_insensitive(!has_upper_case(pattern))
-            .build();
-        self.grep = Some(regex.map_err(|error| not_a_regex("grep", &error))?);
+        self.grep = Some(Grep::new(pattern)?);
         Ok(self)
     }
 
@@ -174,7 +171,7 @@ impl Filter {
         }
         // The expression is checked last, since it takes the longest.
         match &self.grep {
-            Some(grep) if !is_found(grep, raw) => FilterVerdict::Fails,
+            Some(grep) if !grep.matches(raw) => FilterVerdict::Fails,
             Some(_) | None => verdict,
         }
     }
@@ -276,24 +273,6 @@ fn is_within(target: &str, above: &str) -> bool {
     target
         .strip_prefix(above)
         .is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
-}
-
-fn is_found(regex: &Regex, raw: &RawRecord<'_>) -> bool {
-    let texts = [raw.message, raw.event, Some(raw.target)];
-    let mut texts = texts.into_iter().flatten();
-    let mut values = raw.objects().flat_map(Object::members);
-    texts.any(|text| regex.is_match(&text.decoded()))
-        || values.any(|(_, value)| regex.is_match(&value.to_text()))
-}
-
-/// Returns `true` if a pattern contains a literal upper-case letter: that of `\W` does not count.
-fn has_upper_case(pattern: &str) -> bool {
-    let mut is_escaped = false;
-    pattern.chars().any(|letter| {
-        let counts = letter.is_uppercase() && !is_escaped;
-        is_escaped = letter == '\\' && !is_escaped;
-        counts
-    })
 }
 
 fn not_a_regex(what: &'static str, error: &regex::Error) -> Error {

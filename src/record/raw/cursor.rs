@@ -1,5 +1,6 @@
 //! A position in a line that is read as JSON without spaces. Everything is checked on the way.
 
+use super::value::is_kept_by_parsing;
 use super::{Object, RawText, Spans};
 use crate::record::{Level, TIMESTAMP_BYTES, parse_time};
 
@@ -34,6 +35,8 @@ pub(crate) fn is_timestamp(text: &str) -> bool {
 pub(super) struct Cursor<'a> {
     part: RawPart<'a>,
     at: usize,
+    /// Whether a list, an object or a number was read that parsing may write differently.
+    has_rewritten: bool,
 }
 
 impl<'a> RawPart<'a> {
@@ -67,7 +70,16 @@ impl<'a> RawPart<'a> {
 
 impl<'a> Cursor<'a> {
     pub(super) fn new(part: RawPart<'a>) -> Self {
-        Self { part, at: 0 }
+        Self {
+            part,
+            at: 0,
+            has_rewritten: false,
+        }
+    }
+
+    /// Returns `true` if everything that was read certainly is the same after parsing.
+    pub(super) fn is_verbatim(&self) -> bool {
+        self.part.form == RawEncoding::Plain && !self.has_rewritten
     }
 
     pub(super) fn is_at_end(&self) -> bool {
@@ -224,8 +236,14 @@ impl<'a> Cursor<'a> {
     fn value(&mut self, depth: usize) -> Option<()> {
         match self.peek()? {
             b'"' => self.quoted().map(|_| ()),
-            b'{' => self.object(depth + 1).map(|_| ()),
-            b'[' => self.list(depth + 1),
+            b'{' => {
+                self.has_rewritten = true;
+                self.object(depth + 1).map(|_| ())
+            }
+            b'[' => {
+                self.has_rewritten = true;
+                self.list(depth + 1)
+            }
             b't' => self.literal("true"),
             b'f' => self.literal("false"),
             b'n' => self.literal("null"),
@@ -278,6 +296,7 @@ impl<'a> Cursor<'a> {
         if has_exponent || self.at - start > NUMBER_BYTES_MAX {
             serde_json::from_slice::<f64>(self.since(start)?).ok()?;
         }
+        self.has_rewritten |= !is_kept_by_parsing(self.since(start)?);
         Some(())
     }
 

@@ -13,6 +13,7 @@ mod value;
 use std::borrow::Cow;
 use std::cmp::Ordering;
 
+use rustc_hash::FxHashMap;
 use serde::de::DeserializeOwned;
 
 pub(crate) use self::cursor::is_timestamp;
@@ -48,11 +49,19 @@ pub struct RawRecord<'a> {
     pub spans_left_out: u64,
     /// The values of a `session` record, where this is the only record of its session.
     pub(crate) once: Option<Object<'a>>,
+    /// The whole line.
+    pub(crate) line: &'a [u8],
+    /// Whether all texts and values certainly are in the line as they are after parsing.
+    pub(crate) is_verbatim: bool,
 }
 
 /// The text of a JSON string between its quotes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RawText<'a>(&'a [u8]);
+
+/// A JSON value as it is in the line.
+#[derive(Debug, Clone, Copy)]
+pub struct RawJson<'a>(&'a [u8]);
 
 /// The members of a JSON object between its braces.
 #[derive(Debug, Clone, Copy, Default)]
@@ -63,11 +72,6 @@ pub struct Object<'a>(RawPart<'a>);
 pub struct Spans<'a>(RawPart<'a>);
 
 impl<'a> RawText<'a> {
-    /// Returns the text of a JSON string, given with its quotes.
-    fn quoted(json: &'a [u8]) -> Option<Self> {
-        Some(Self(json.strip_prefix(b"\"")?.strip_suffix(b"\"")?))
-    }
-
     /// Returns the unescaped text.
     pub fn decoded(self) -> Cow<'a, str> {
         if self.is_plain() {
@@ -88,14 +92,43 @@ impl<'a> RawText<'a> {
         }
     }
 
+    /// Returns `true` if the unescaped texts are equal.
+    fn equals(self, other: Self) -> bool {
+        self.0 == other.0
+            || !(self.is_plain() && other.is_plain()) && self.decoded() == other.decoded()
+    }
+
     /// Returns the bytes as they are in the line.
-    pub(crate) fn bytes(self) -> &'a [u8] {
+    pub fn bytes(self) -> &'a [u8] {
         self.0
     }
 
     /// Returns `true` if nothing is escaped.
-    fn is_plain(self) -> bool {
+    pub fn is_plain(self) -> bool {
         !self.0.contains(&b'\\')
+    }
+}
+
+impl<'a> RawJson<'a> {
+    /// Returns the text, if the value is a string.
+    pub fn text(self) -> Option<RawText<'a>> {
+        let text = self.0.strip_prefix(b"\"")?.strip_suffix(b"\"")?;
+        Some(RawText(text))
+    }
+
+    /// Returns the value.
+    pub fn value(self) -> RawValue<'a> {
+        RawValue::of_json(self.0)
+    }
+
+    /// Returns `true` if the value certainly is in the line as it is after parsing.
+    pub(crate) fn is_verbatim(self) -> bool {
+        match (self.text(), self.0.first()) {
+            (Some(text), _) => text.is_plain(),
+            (None, Some(b't' | b'f' | b'n')) => true,
+            (None, Some(b'{' | b'[')) => false,
+            (None, _) => value::is_kept_by_parsing(self.0),
+        }
     }
 }
 
@@ -103,19 +136,34 @@ impl<'a> Object<'a> {
     /// Returns names and values, each name once with its last value, in the order of the first
     /// occurrence of each name.
     pub fn members(self) -> Vec<(Cow<'a, str>, RawValue<'a>)> {
-        let mut members: Vec<(Cow<'a, str>, RawValue<'a>)> = Vec::new();
+        let members = self.raw_members().into_iter();
+        members
+            .map(|(name, json)| (name.decoded(), json.value()))
+            .collect()
+    }
+
+    /// Returns the same as [`members`](Self::members), as it is in the line.
+    pub fn raw_members(self) -> Vec<(RawText<'a>, RawJson<'a>)> {
+        let mut members: Vec<(RawText<'a>, RawJson<'a>)> = Vec::with_capacity(MEMBERS_USUAL);
+        let mut places: FxHashMap<Cow<'a, str>, usize> = FxHashMap::default();
         for (name, json) in self.walk() {
-            if members.len() == NAMES_COMPARED_MAX {
-                let parsed = self.to_properties().into_iter();
-                return parsed
-                    .map(|(name, value)| (Cow::Owned(name), RawValue::of_value(value)))
-                    .collect();
+            if members.len() == NAMES_COMPARED_MAX && places.is_empty() {
+                let names = members.iter().map(|(name, _)| name.decoded());
+                places.extend(names.zip(0..));
             }
-            let (name, value) = (name.decoded(), RawValue::of_json(json));
-            match members.iter_mut().find(|(known, _)| *known == name) {
-                Some((_, earlier)) => *earlier = value,
-                None => members.push((name, value)),
+            let known = if places.is_empty() {
+                members.iter().position(|(known, _)| known.equals(name))
+            } else {
+                places.get(&name.decoded()).copied()
+            };
+            if let Some((_, earlier)) = known.and_then(|place| members.get_mut(place)) {
+                *earlier = RawJson(json);
+                continue;
             }
+            if !places.is_empty() {
+                places.insert(name.decoded(), members.len());
+            }
+            members.push((name, RawJson(json)));
         }
         members
     }
@@ -238,9 +286,14 @@ impl<'a> RawRecord<'a> {
             spans,
             spans_left_out,
             once,
+            line,
+            is_verbatim: cursor.is_verbatim(),
         })
     }
 }
+
+/// Number of members of most objects.
+const MEMBERS_USUAL: usize = 8;
 
 /// The nesting depth of a record's properties in its line: they are inside the object of the line.
 const PROPERTIES_DEPTH: usize = 2;

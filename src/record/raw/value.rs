@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use serde_json::Value;
 
-use super::{RawText, text_of};
+use super::{RawJson, text_of};
 
 /// A value of a record.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,7 +23,7 @@ pub enum RawValue<'a> {
 impl<'a> RawValue<'a> {
     /// Reads a value from its JSON.
     pub(crate) fn of_json(json: &'a [u8]) -> Self {
-        if let Some(text) = RawText::quoted(json) {
+        if let Some(text) = RawJson(json).text() {
             return Self::Text(text.decoded());
         }
         let text = text_of(json);
@@ -50,7 +50,7 @@ impl<'a> RawValue<'a> {
     pub fn to_text(&self) -> Cow<'_, str> {
         match self {
             Self::Text(text) | Self::Word(text) => Cow::Borrowed(text),
-            Self::Number(json) if is_short_integer(json) => Cow::Borrowed(json),
+            Self::Number(json) if is_kept_by_parsing(json.as_bytes()) => Cow::Borrowed(json),
             Self::Number(json) | Self::Compound(json) => {
                 match serde_json::from_str::<Value>(json) {
                     Ok(value) => Cow::Owned(value.to_string()),
@@ -61,11 +61,27 @@ impl<'a> RawValue<'a> {
     }
 }
 
-/// Returns `true` if parsing certainly does not change a number.
-fn is_short_integer(json: &str) -> bool {
-    let is_in_integer = |byte: u8| byte.is_ascii_digit() || byte == b'-';
-    json.len() <= INTEGER_BYTES && json != "-0" && json.bytes().all(is_in_integer)
+/// Returns `true` if a number certainly is written the same after parsing.
+pub(super) fn is_kept_by_parsing(json: &[u8]) -> bool {
+    let digits = json.strip_prefix(b"-").unwrap_or(json);
+    match digits.iter().position(|byte| !byte.is_ascii_digit()) {
+        None => digits.len() <= INTEGER_DIGITS && json != b"-0",
+        Some(point) => {
+            let (whole, rest) = digits.split_at(point);
+            let Some((b'.', fraction)) = rest.split_first() else {
+                return false;
+            };
+            // A float is written with an exponent if it is smaller.
+            let is_large = whole != b"0" || !fraction.starts_with(b"00000");
+            let has_last = fraction == b"0" || !fraction.ends_with(b"0");
+            let is_short = digits.len() <= FRACTION_BYTES;
+            is_short && is_large && has_last && fraction.iter().all(u8::is_ascii_digit)
+        }
+    }
 }
 
-/// Integers with a sign and 17 digits, or with 18 digits, fit into 64 bits.
-const INTEGER_BYTES: usize = 18;
+/// Integers with so many digits fit into 64 bits.
+const INTEGER_DIGITS: usize = 18;
+
+/// A float keeps 15 digits; one byte is the point.
+const FRACTION_BYTES: usize = 16;
