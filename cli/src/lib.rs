@@ -37,6 +37,7 @@ mod args;
 mod clear;
 mod command_line;
 mod consent;
+mod csv;
 mod doctor;
 mod embedded;
 mod execution;

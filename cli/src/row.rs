@@ -1,13 +1,11 @@
 //! A record on one line for people, with colours.
 
-use std::fmt::Write as _;
-
 use anstyle::{AnsiColor, Style};
 
-use super::sanitize::{SafeJson, push_quoted, push_sanitized};
+use super::sanitize::{push, push_json, push_quoted, push_sanitized};
 use super::screen::Colour;
 use localtel::Level;
-use localtel::read::raw::{Object, RawRecord, RawText, RawValue};
+use localtel::read::raw::{Object, RawRecord};
 
 /// The styles of the parts of a record; all plain without colour.
 #[derive(Debug, Clone, Copy, Default)]
@@ -25,14 +23,13 @@ pub(super) struct Paint(pub(super) Style);
 
 impl Paint {
     /// Adds text in this style.
-    pub(super) fn push(self, out: &mut String, push: impl FnOnce(&mut String)) {
+    pub(super) fn push(self, out: &mut Vec<u8>, push_text: impl FnOnce(&mut Vec<u8>)) {
         if self.0.is_plain() {
-            return push(out);
+            return push_text(out);
         }
-        // Writing to memory does not fail.
-        let _written = write!(out, "{}", self.0);
-        push(out);
-        let _written = write!(out, "{:#}", self.0);
+        push(out, self.0.render());
+        push_text(out);
+        push(out, self.0.render_reset());
     }
 }
 
@@ -70,71 +67,72 @@ impl Styles {
 }
 
 /// Adds a record on one line, without the newline; `time` is the formatted timestamp.
-pub(super) fn push_row(out: &mut String, raw: &RawRecord<'_>, time: &str, styles: &Styles) {
+pub(super) fn push_row(out: &mut Vec<u8>, raw: &RawRecord<'_>, time: &[u8], styles: &Styles) {
     let level = raw.level;
-    styles.time.push(out, |out| out.push_str(time));
-    out.push(' ');
+    styles.time.push(out, |out| out.extend_from_slice(time));
+    out.push(b' ');
     styles.level(level).push(out, |out| {
-        out.push_str(level.as_str());
-        // The longest level has five letters.
-        for _ in level.as_str().len()..5 {
-            out.push(' ');
-        }
+        push_padded(out, level.as_str(), LEVEL_WIDTH);
     });
-    out.push(' ');
-    let target = raw.target.decoded();
-    styles.target.push(out, |out| push_sanitized(out, &target));
-    if let Some(event) = raw.event.map(RawText::decoded) {
-        out.push(' ');
-        styles.event.push(out, |out| push_sanitized(out, &event));
+    out.push(b' ');
+    styles
+        .target
+        .push(out, |out| push_sanitized(out, raw.target));
+    if let Some(event) = raw.event {
+        out.push(b' ');
+        styles.event.push(out, |out| push_sanitized(out, event));
         if raw.message.is_some() {
-            out.push(':');
+            out.push(b':');
         }
     }
     if let Some(message) = raw.message {
-        out.push(' ');
-        push_sanitized(out, &message.decoded());
+        out.push(b' ');
+        push_sanitized(out, message);
     }
     if !raw.properties.is_empty() {
-        out.push(' ');
+        out.push(b' ');
         push_pairs(out, raw.properties, styles);
     }
     for (name, properties) in raw.spans.iter() {
-        out.push(' ');
-        push_quoted(out, &name.decoded());
+        out.push(b' ');
+        push_quoted(out, name);
         if !properties.is_empty() {
-            out.push('{');
+            out.push(b'{');
             push_pairs(out, properties, styles);
-            out.push('}');
+            out.push(b'}');
         }
     }
     if raw.spans_left_out > 0 {
-        out.push(' ');
-        styles.key.push(out, |out| out.push_str("spans_left_out="));
-        // Writing to memory does not fail.
-        let _written = write!(out, "{}", raw.spans_left_out);
+        out.push(b' ');
+        styles.key.push(out, |out| push(out, "spans_left_out="));
+        push(out, raw.spans_left_out);
     }
 }
 
-fn push_pairs(out: &mut String, properties: Object<'_>, styles: &Styles) {
-    for (index, (name, value)) in properties.members().into_iter().enumerate() {
+/// Adds a name, and spaces up to a width.
+pub(super) fn push_padded(out: &mut Vec<u8>, name: &str, width: usize) {
+    out.extend_from_slice(name.as_bytes());
+    out.extend((name.len()..width).map(|_| b' '));
+}
+
+fn push_pairs(out: &mut Vec<u8>, properties: Object<'_>, styles: &Styles) {
+    for (index, (name, json)) in properties.raw_members().into_iter().enumerate() {
         if index > 0 {
-            out.push(' ');
+            out.push(b' ');
         }
         styles.key.push(out, |out| {
-            push_quoted(out, &name);
-            out.push('=');
+            push_quoted(out, name);
+            out.push(b'=');
         });
-        match &value {
-            RawValue::Text(text) => push_quoted(out, text),
-            RawValue::Number(_) | RawValue::Word(_) => out.push_str(&value.to_text()),
-            // Writing to memory does not fail.
-            RawValue::Compound(_) => {
-                let _written = write!(out, "{}", SafeJson(&value.to_text()));
-            }
+        match json.text() {
+            Some(text) => push_quoted(out, text),
+            None => push_json(out, json),
         }
     }
 }
+
+/// The length of the longest level.
+const LEVEL_WIDTH: usize = 5;
 
 #[cfg(test)]
 mod tests {
@@ -147,10 +145,10 @@ mod tests {
     const LINE: &str = r#"{"timestamp":"2026-11-21T08:15:30.123456Z","level":"INFO","source":"ticloud","target":"ticloud::project","event":"command","message":"listed projects","session":"01936f0e-0000-7000-8000-000000000000","seq":12,"properties":{"command":"project list","duration":871,"ratio":0.5,"args":["a",1]},"spans":[{"name":"request","properties":{"id":7}},{"name":"inner"}]}"#;
 
     fn text(line: &[u8]) -> String {
-        let mut out = String::new();
+        let mut out = Vec::new();
         let raw = RawRecord::at(line).unwrap();
-        push_row(&mut out, &raw, "T", &Styles::default());
-        out
+        push_row(&mut out, &raw, b"T", &Styles::default());
+        String::from_utf8(out).unwrap()
     }
 
     /// Returns the row of a line, and the row of the same record after it was parsed and written

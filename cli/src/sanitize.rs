@@ -3,37 +3,57 @@
 //! auditor must see that it is there. No other file writes such values.
 
 use std::fmt::{self, Write as _};
+use std::io::Write as _;
 
 use localtel::read::is_unsafe_to_show;
+use localtel::read::raw::{RawJson, RawText};
 
 /// Shows a text with everything unsafe escaped.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Sanitized<'a>(pub(crate) &'a str);
 
 /// Adds a text as [`Sanitized`] shows it.
-pub(crate) fn push_sanitized(out: &mut String, text: &str) {
-    if is_plain(text) {
-        out.push_str(text);
+pub(crate) fn push_sanitized(out: &mut Vec<u8>, text: RawText<'_>) {
+    if is_plain_in_line(text) {
+        out.extend_from_slice(text.bytes());
     } else {
-        // Writing to memory does not fail.
-        let _written = write!(out, "{}", Sanitized(text));
+        push(out, Sanitized(&text.decoded()));
     }
 }
 
 /// Adds a text as [`Quoted`] shows it.
-pub(crate) fn push_quoted(out: &mut String, text: &str) {
-    let is_plain = |byte: u8| {
+pub(crate) fn push_quoted(out: &mut Vec<u8>, text: RawText<'_>) {
+    let is_plain = |byte: &u8| {
         matches!(byte, b'!'..=b'~')
             && !matches!(
                 byte,
                 b'"' | b'\'' | b'\\' | b'=' | b',' | b'{' | b'}' | b'[' | b']'
             )
     };
-    if !text.is_empty() && text.bytes().all(is_plain) {
-        out.push_str(text);
+    let bytes = text.bytes();
+    if !bytes.is_empty() && bytes.iter().all(is_plain) {
+        out.extend_from_slice(bytes);
     } else {
-        let _written = write!(out, "{}", Quoted(text));
+        push(out, Quoted(&text.decoded()));
     }
+}
+
+/// Adds a value that is not a string as [`SafeJson`] shows it.
+pub(crate) fn push_json(out: &mut Vec<u8>, json: RawJson<'_>) {
+    push(out, SafeJson(&json.value().to_text()));
+}
+
+/// Adds a value.
+pub(crate) fn push(out: &mut Vec<u8>, shown: impl fmt::Display) {
+    // Writing to memory does not fail.
+    let _written = write!(out, "{shown}");
+}
+
+/// Returns `true` if every terminal shows the text as it is in its line, and nothing in it is
+/// escaped.
+pub(crate) fn is_plain_in_line(text: RawText<'_>) -> bool {
+    let is_plain = |byte: &u8| matches!(byte, b' '..=b'~') && *byte != b'\\';
+    text.bytes().iter().all(is_plain)
 }
 
 /// Shows bytes that need not be text, escaped and cut to 200 characters.

@@ -3,16 +3,16 @@
 //! stored) and CSV.
 
 use std::borrow::Cow;
-use std::fmt::{self, Write as _};
-use std::io::{self, Write};
+use std::fmt;
 
 use time::{OffsetDateTime, UtcOffset};
 
-use super::row::{Paint, Styles, push_row};
-use super::sanitize::{SafeJson, Sanitized};
+use super::csv::{CSV_HEADER, push_csv};
+use super::row::{Styles, push_padded, push_row};
+use super::sanitize::{SafeJson, Sanitized, is_plain_in_line, push, push_json, push_sanitized};
 use super::screen::{Colour, OutputKind};
 use super::time::{Zone, moment, timestamp};
-use localtel::read::raw::{Object, RawRecord, RawText, RawValue};
+use localtel::read::raw::{Object, RawRecord, RawText};
 
 /// A format of records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -47,180 +47,117 @@ impl View {
         }
     }
 
-    /// Writes the header before the first record.
-    pub(crate) fn write_header(&self, out: &mut dyn Write) -> io::Result<()> {
+    /// Returns the header before the first record.
+    pub(crate) fn header(&self) -> &'static [u8] {
         match self.format {
-            Format::Csv => write_csv(out, &CSV_HEADER.map(str::to_owned)),
-            Format::Short | Format::Pretty | Format::Json => Ok(()),
+            Format::Csv => CSV_HEADER,
+            Format::Short | Format::Pretty | Format::Json => b"",
         }
     }
 
-    /// Writes one record; `line` has the stored bytes.
-    pub(crate) fn write(
-        &self,
-        out: &mut dyn Write,
-        line: &[u8],
-        raw: &RawRecord<'_>,
-    ) -> io::Result<()> {
+    /// Adds one record; `line` has the stored bytes.
+    pub(crate) fn push(&self, out: &mut Vec<u8>, line: &[u8], raw: &RawRecord<'_>) {
         match self.format {
-            Format::Short => self.write_short(out, raw),
-            Format::Pretty => {
-                let mut block = String::with_capacity(LINE_BYTES);
-                self.write_pretty(&mut block, raw)
-                    .map_err(io::Error::other)?;
-                out.write_all(block.as_bytes())
+            Format::Short => {
+                push_row(out, raw, &self.time_of(raw), &self.styles);
+                out.push(b'\n');
             }
-            Format::Json => self.write_json(out, line),
-            Format::Csv => self.write_csv(out, raw),
+            Format::Pretty => self.push_pretty(out, raw),
+            Format::Json => {
+                match self.sink {
+                    OutputKind::Pipe => out.extend_from_slice(line),
+                    OutputKind::Terminal => push(out, SafeJson(&String::from_utf8_lossy(line))),
+                }
+                out.push(b'\n');
+            }
+            Format::Csv => push_csv(out, raw, self.sink),
         }
     }
 
-    fn write_short(&self, out: &mut dyn Write, raw: &RawRecord<'_>) -> io::Result<()> {
-        let mut line = String::with_capacity(LINE_BYTES);
-        push_row(&mut line, raw, &self.time_of(raw), &self.styles);
-        line.push('\n');
-        out.write_all(line.as_bytes())
-    }
-
-    fn write_pretty(&self, out: &mut String, raw: &RawRecord<'_>) -> fmt::Result {
-        let (Paint(time), Paint(target)) = (self.styles.time, self.styles.target);
-        let Paint(level) = self.styles.level(raw.level);
-        writeln!(
-            out,
-            "{time}{}{time:#} {level}{}{level:#} {target}{}{target:#}",
-            self.time_of(raw),
-            raw.level,
-            Sanitized(&raw.target.decoded())
-        )?;
-        let session = format!("{} #{}", raw.session.decoded(), raw.seq);
+    fn push_pretty(&self, out: &mut Vec<u8>, raw: &RawRecord<'_>) {
+        let styles = &self.styles;
+        let time = self.time_of(raw);
+        styles.time.push(out, |out| out.extend_from_slice(&time));
+        out.push(b' ');
+        let level = raw.level;
+        styles.level(level).push(out, |out| push(out, level));
+        out.push(b' ');
+        styles
+            .target
+            .push(out, |out| push_sanitized(out, raw.target));
+        out.push(b'\n');
         let parts = [
-            ("event", raw.event.map(RawText::decoded)),
-            ("message", raw.message.map(RawText::decoded)),
-            ("source", Some(raw.source.decoded())),
-            ("session", Some(session.into())),
+            ("event", raw.event),
+            ("message", raw.message),
+            ("source", Some(raw.source)),
+            ("session", Some(raw.session)),
         ];
         for (name, part) in parts {
-            if let Some(part) = part {
-                self.write_block_line(out, name, &MarkedLines(&part))?;
+            let Some(part) = part else { continue };
+            out.extend_from_slice(b"  ");
+            styles.key.push(out, |out| push_padded(out, name, 10));
+            out.push(b' ');
+            push_marked_lines(out, part);
+            if name == "session" {
+                push(out, format_args!(" #{}", raw.seq));
             }
+            out.push(b'\n');
         }
-        self.write_block(out, "properties", raw.properties)?;
+        if !raw.properties.is_empty() {
+            out.extend_from_slice(b"  properties\n");
+        }
+        self.push_block(out, raw.properties);
         for (name, properties) in raw.spans.iter() {
-            let title = format!("span {}", Sanitized(&name.decoded()));
-            if properties.is_empty() {
-                writeln!(out, "  {title}")?;
-            }
-            self.write_block(out, &title, properties)?;
+            out.extend_from_slice(b"  span ");
+            push_sanitized(out, name);
+            out.push(b'\n');
+            self.push_block(out, properties);
         }
         if raw.spans_left_out > 0 {
-            writeln!(out, "  spans left out: {}", raw.spans_left_out)?;
+            push(
+                out,
+                format_args!("  spans left out: {}\n", raw.spans_left_out),
+            );
         }
-        writeln!(out)
+        out.push(b'\n');
     }
 
-    /// Writes a line of a block: a name, and a value in a column of its own.
-    fn write_block_line(
-        &self,
-        out: &mut String,
-        name: &str,
-        value: &dyn fmt::Display,
-    ) -> fmt::Result {
-        let Paint(key) = self.styles.key;
-        writeln!(out, "  {key}{name:<10}{key:#} {value}")
-    }
-
-    fn write_block(&self, out: &mut String, title: &str, properties: Object<'_>) -> fmt::Result {
-        if properties.is_empty() {
-            return Ok(());
-        }
-        let Paint(key) = self.styles.key;
-        writeln!(out, "  {title}")?;
-        for (name, value) in properties.members() {
-            write!(out, "    {key}{}{key:#} = ", Sanitized(&name))?;
-            match &value {
-                RawValue::Text(text) => writeln!(out, "{}", MarkedLines(text))?,
-                RawValue::Number(_) | RawValue::Word(_) | RawValue::Compound(_) => {
-                    writeln!(out, "{}", SafeJson(&value.to_text()))?;
-                }
+    fn push_block(&self, out: &mut Vec<u8>, properties: Object<'_>) {
+        for (name, json) in properties.raw_members() {
+            out.extend_from_slice(b"    ");
+            self.styles.key.push(out, |out| push_sanitized(out, name));
+            out.extend_from_slice(b" = ");
+            match json.text() {
+                Some(text) => push_marked_lines(out, text),
+                None => push_json(out, json),
             }
-        }
-        Ok(())
-    }
-
-    fn write_json(&self, out: &mut dyn Write, line: &[u8]) -> io::Result<()> {
-        match self.sink {
-            OutputKind::Pipe => {
-                out.write_all(line)?;
-                out.write_all(b"\n")
-            }
-            OutputKind::Terminal => writeln!(out, "{}", SafeJson(&String::from_utf8_lossy(line))),
-        }
-    }
-
-    fn write_csv(&self, out: &mut dyn Write, raw: &RawRecord<'_>) -> io::Result<()> {
-        let (mut properties, mut spans) = (String::new(), String::new());
-        if !raw.properties.is_empty() {
-            properties = serde_json::to_string(&raw.properties.to_properties())?;
-        }
-        if !raw.spans.is_empty() {
-            spans = serde_json::to_string(&raw.spans.to_spans())?;
-        }
-        let left_out = match raw.spans_left_out {
-            0 => String::new(),
-            spans => spans.to_string(),
-        };
-        let text = |text: RawText<'_>| self.cell(&text.decoded());
-        let cells = [
-            raw.timestamp.decoded().into_owned(),
-            raw.level.to_string(),
-            text(raw.source),
-            text(raw.target),
-            raw.event.map(text).unwrap_or_default(),
-            raw.message.map(text).unwrap_or_default(),
-            raw.session.decoded().into_owned(),
-            raw.seq.to_string(),
-            self.cell(&properties),
-            self.cell(&spans),
-            left_out,
-        ];
-        write_csv(out, &cells)
-    }
-
-    /// Prepares a text for a cell. Spreadsheets execute text that begins like a formula, so it gets
-    /// a leading `'`; on a terminal it is escaped.
-    fn cell(&self, text: &str) -> String {
-        let guard = if text.starts_with(['=', '+', '-', '@', '\t', '\r']) {
-            "'"
-        } else {
-            ""
-        };
-        match self.sink {
-            OutputKind::Terminal => format!("{guard}{}", Sanitized(text)),
-            OutputKind::Pipe => format!("{guard}{text}"),
+            out.push(b'\n');
         }
     }
 
     /// Returns the time of a record as shown.
-    fn time_of<'a>(&self, raw: &RawRecord<'a>) -> Cow<'a, str> {
+    fn time_of<'a>(&self, raw: &RawRecord<'a>) -> Cow<'a, [u8]> {
         if self.zone == Zone::UTC {
-            return raw.timestamp.decoded();
+            return Cow::Borrowed(raw.timestamp.bytes());
         }
         let time = ShownTime(self.zone.show(moment(raw.time())));
-        time.to_string().into()
+        Cow::Owned(time.to_string().into_bytes())
     }
 }
 
-/// A text in a block: each line after a mark, so that none resembles a line of localtel.
-struct MarkedLines<'a>(&'a str);
-
-impl fmt::Display for MarkedLines<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let text = self.0.strip_suffix('\n').unwrap_or(self.0);
-        if !text.contains('\n') {
-            return Sanitized(text).fmt(f);
-        }
-        text.split('\n')
-            .try_for_each(|line| write!(f, "\n      | {}", Sanitized(line)))
+/// Adds a text of a block: if it has several lines, each after a mark, so that none resembles a
+/// line of localtel.
+fn push_marked_lines(out: &mut Vec<u8>, text: RawText<'_>) {
+    if is_plain_in_line(text) {
+        return out.extend_from_slice(text.bytes());
+    }
+    let text = text.decoded();
+    let text = text.strip_suffix('\n').unwrap_or(&text);
+    if !text.contains('\n') {
+        return push(out, Sanitized(text));
+    }
+    for line in text.split('\n') {
+        push(out, format_args!("\n      | {}", Sanitized(line)));
     }
 }
 
@@ -247,36 +184,11 @@ impl fmt::Display for ShownTime {
     }
 }
 
-/// Size of most records on one line.
-const LINE_BYTES: usize = 512;
-
-const CSV_HEADER: [&str; 11] = [
-    "timestamp",
-    "level",
-    "source",
-    "target",
-    "event",
-    "message",
-    "session",
-    "seq",
-    "properties",
-    "spans",
-    "spans_left_out",
-];
-
-fn write_csv(out: &mut dyn Write, cells: &[String]) -> io::Result<()> {
-    let mut writer = csv::WriterBuilder::new()
-        .terminator(csv::Terminator::CRLF)
-        .from_writer(out);
-    writer.write_record(cells).map_err(io::Error::from)?;
-    writer.flush()
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::sanitize::tests::{HOSTILE, is_safe};
     use super::*;
-    use localtel::read::{Properties, Record};
+    use localtel::read::Record;
 
     const LINE: &str = r#"{"timestamp":"2026-11-21T08:15:30.123456Z","level":"INFO","source":"ticloud","target":"ticloud::project","event":"command","message":"listed projects","session":"01936f0e-0000-7000-8000-000000000000","seq":12,"properties":{"command":"project list","duration":871,"args":["a",1]},"spans":[{"name":"request","properties":{"id":7}},{"name":"inner"}]}"#;
 
@@ -285,18 +197,12 @@ mod tests {
     }
 
     fn shown(view: View, line: &str) -> String {
-        let mut out = Vec::new();
-        write(view, &mut out, line);
-        String::from_utf8(out).unwrap()
-    }
-
-    /// Writes a line with the keys of a record in any order, and returns its properties.
-    fn write(view: View, out: &mut Vec<u8>, line: &str) -> Properties {
         let record = Record::parse(line.as_bytes()).unwrap();
         let rewritten = serde_json::to_vec(&record).unwrap();
         let raw = RawRecord::at(&rewritten).unwrap();
-        view.write(out, line.as_bytes(), &raw).unwrap();
-        record.properties
+        let mut out = Vec::new();
+        view.push(&mut out, line.as_bytes(), &raw);
+        String::from_utf8(out).unwrap()
     }
 
     fn hostile_line(text: &str) -> String {
@@ -386,36 +292,6 @@ mod tests {
             let plain = shown(view(format, OutputKind::Terminal, Colour::Off), LINE);
             assert!(coloured.contains("\x1b["), "{coloured:?}");
             assert_eq!(escape.replace_all(&coloured, ""), plain);
-        }
-    }
-
-    #[test]
-    fn csv_reads_back_to_the_same_values_but_for_formulas() {
-        for text in HOSTILE {
-            let line = hostile_line(text);
-            let mut out = Vec::new();
-            let view = view(Format::Csv, OutputKind::Pipe, Colour::Off);
-            view.write_header(&mut out).unwrap();
-            let expected_properties = write(view, &mut out, &line);
-            let mut reader = csv::Reader::from_reader(&*out);
-            assert_eq!(reader.headers().unwrap(), CSV_HEADER.as_slice());
-            let row = reader.records().next().unwrap().unwrap();
-            let expected = if text.starts_with('=') {
-                format!("'{text}")
-            } else {
-                text.to_owned()
-            };
-            assert_eq!(row.get(5).unwrap(), expected);
-            let properties: Properties = serde_json::from_str(row.get(8).unwrap()).unwrap();
-            assert_eq!(properties, expected_properties);
-        }
-    }
-
-    #[test]
-    fn formulas_are_guarded() {
-        for start in ["=", "+", "-", "@", "\t", "\r"] {
-            let view = view(Format::Csv, OutputKind::Pipe, Colour::Off);
-            assert_eq!(view.cell(&format!("{start}1")), format!("'{start}1"));
         }
     }
 

@@ -221,7 +221,7 @@ impl Show<'_> {
         out: &mut dyn Write,
         mut context: FollowContext<'_>,
     ) -> std::result::Result<(), OutputStop> {
-        self.shown.line_filter.view.write_header(out)?;
+        out.write_all(self.shown.line_filter.view.header())?;
         if self.args.sort {
             return self.sorted(&mut reader, out);
         }
