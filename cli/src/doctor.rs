@@ -16,6 +16,10 @@ pub(crate) struct DoctorArgs {
     /// Print one JSON object, for programs
     #[arg(id = "localtel.json", long = "json")]
     json: bool,
+    /// Report a file system that is fuller than this, in percent
+    #[arg(id = "localtel.full_at", long = "full-at", value_name = "PERCENT",
+          default_value_t = 80, value_parser = clap::value_parser!(u8).range(..=100))]
+    full_at: u8,
 }
 
 /// Prints the findings, and returns [`Exit::Findings`] if there are any.
@@ -25,7 +29,7 @@ pub(crate) fn run(
     environment: &Environment,
     screen: &mut Screen<'_>,
 ) -> Result<Exit, Failure> {
-    let mut found = location.findings();
+    let mut found = location.findings(args.full_at);
     if let (false, Some(near)) = (found.directory_exists, near(location, environment)) {
         let next = format!("did you mean `{}`?", near.command("doctor"));
         let name = Finding::new(FindingKind::Name, nothing_found(location), next);
@@ -86,4 +90,5 @@ A finding on old records remains until their segment is removed, by the limits o
 
 Examples:
   localtel --app myapp doctor
+  localtel doctor --full-at 95
   localtel doctor --json | jq -r '.findings[].kind'";

@@ -1,5 +1,7 @@
 //! Formatting of sizes and counts for people.
 
+use localtel::admin::Rate;
+
 /// Formats a size in the unit in which it has one to four digits.
 pub(crate) fn size(bytes: u64) -> String {
     const UNITS: [&str; 4] = ["KiB", "MiB", "GiB", "TiB"];
@@ -31,6 +33,29 @@ pub(crate) fn age(seconds: u64) -> String {
     count(seconds / unit, noun)
 }
 
+/// Formats the size of a total and how long it lasts at a rate. A low rate is not printed: it says
+/// nothing about the next years.
+pub(crate) fn lasting(total_bytes: u64, rate: &Rate) -> String {
+    let (total, lasts) = (round_size(total_bytes), days(rate.total_days));
+    if rate.total_days > MANY_DAYS {
+        return format!("{total} last {lasts}");
+    }
+    let per_day = size(rate.bytes_per_day);
+    format!("{total} last {lasts} at {per_day} a day, the rate of the last week")
+}
+
+/// Formats an estimated number of days.
+pub(crate) fn days(days: u64) -> String {
+    match days {
+        0 => "less than a day".to_owned(),
+        days if days > MANY_DAYS => "more than 10 years".to_owned(),
+        days => format!("about {}", count(days, "day")),
+    }
+}
+
+/// Ten years: an estimate is not good for more.
+const MANY_DAYS: u64 = 3652;
+
 /// Formats a number with its noun, in the plural if needed.
 pub(crate) fn count(number: u64, noun: &str) -> String {
     let ending = if number == 1 { "" } else { "s" };
@@ -51,6 +76,18 @@ mod tests {
         ];
         for (seconds, expected) in table {
             assert_eq!(age(seconds), expected);
+        }
+    }
+
+    #[test]
+    fn days_are_an_estimate() {
+        for (number, expected) in [
+            (0, "less than a day"),
+            (1, "about 1 day"),
+            (3652, "about 3652 days"),
+            (3653, "more than 10 years"),
+        ] {
+            assert_eq!(days(number), expected);
         }
     }
 

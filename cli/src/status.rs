@@ -3,12 +3,14 @@
 
 use std::io::{self, Write};
 
-use localtel::admin::{AGAINST_DROPS, Location, OwnerState, Status, StoredChoice, Update};
+use localtel::admin::{
+    AGAINST_DROPS, LimitSource, Location, OwnerState, Status, StoredChoice, Update,
+};
 use localtel::read::Summary;
 
 use super::exit::Exit;
 use super::failure::Failure;
-use super::quantity::{age, count, round_size, size};
+use super::quantity::{age, count, days, lasting, round_size, size};
 use super::sanitize::Sanitized;
 use super::screen::Screen;
 
@@ -71,16 +73,7 @@ fn print(status: &Status, location: &Location, out: &mut dyn Write) -> io::Resul
         " (does not exist yet)"
     };
     writeln!(out, "directory: {}{missing}", Sanitized(&status.directory))?;
-    let limits = &status.limits;
-    let (most, oldest) = (
-        round_size(limits.total_bytes_max),
-        age(limits.age_seconds_max),
-    );
-    let known = match location.command_name() {
-        Some(_) => "",
-        None => ", unless the application sets others",
-    };
-    writeln!(out, "limits: {most}, {oldest}{known}")?;
+    print_limits(status, out)?;
     match (status.grace(), &status.first_seen) {
         (Some(left), _) => writeln!(out, "grace: {left} left")?,
         (None, Some(_)) => {
@@ -107,6 +100,49 @@ fn print(status: &Status, location: &Location, out: &mut dyn Write) -> io::Resul
     }
     let storage = status.storage.as_ref();
     storage.map_or(Ok(()), |storage| print_storage(out, storage))
+}
+
+/// Prints the limits with who set each, and how many days they hold at the rate of the last week.
+fn print_limits(status: &Status, out: &mut dyn Write) -> io::Result<()> {
+    let limits = &status.limits;
+    let set_by = limits.set_by;
+    let (most, oldest) = (
+        round_size(limits.total_bytes_max),
+        age(limits.age_seconds_max),
+    );
+    let source = |source| match source {
+        LimitSource::Owner => "owner",
+        LimitSource::Application => "application",
+        LimitSource::Default => "default, unless the application sets another",
+    };
+    write!(out, "limits: ")?;
+    match (set_by.total_bytes_max, set_by.age_max) {
+        (LimitSource::Default, LimitSource::Default) => write!(
+            out,
+            "{most}, {oldest} (defaults, unless the application sets others)"
+        )?,
+        (of_most, of_oldest) if of_most == of_oldest => {
+            write!(out, "{most}, {oldest} ({})", source(of_most))?;
+        }
+        (of_most, of_oldest) => write!(
+            out,
+            "{most} ({}), {oldest} ({})",
+            source(of_most),
+            source(of_oldest)
+        )?,
+    }
+    match (limits.compress, set_by.compress) {
+        (true, by) => write!(out, ", compressed ({})", source(by))?,
+        (false, LimitSource::Owner) => write!(out, ", not compressed (owner)")?,
+        (false, LimitSource::Application | LimitSource::Default) => {}
+    }
+    writeln!(out)?;
+    if let Some(rate) = &status.rate {
+        let lasting = lasting(limits.total_bytes_max, rate);
+        let kept = days(rate.kept_days);
+        writeln!(out, "days: {lasting}; records are kept for {kept}")?;
+    }
+    Ok(())
 }
 
 /// Prints whether events are recorded, why, and which rule decided.
@@ -234,17 +270,36 @@ mod tests {
             ..Limits::default()
         });
         let embedded = text(&Location::of_application(&builder, &environment).unwrap());
-        assert!(
-            embedded.contains("\nlimits: 64 MiB, 36 hours\n"),
-            "{embedded}"
-        );
+        let expected = "\nlimits: 64 MiB, 36 hours (application)\n";
+        assert!(embedded.contains(expected), "{embedded}");
         let selection = Selection {
             application: Some("myapp".parse().unwrap()),
             ..Selection::default()
         };
         let outside = Location::find(&selection, &environment).unwrap().unwrap();
-        let outside = text(&outside);
-        let expected = "\nlimits: 256 MiB, 90 days, unless the application sets others\n";
-        assert!(outside.contains(expected), "{outside}");
+        let expected = |expected: &str, location: &Location| {
+            let text = text(location);
+            assert!(text.contains(&format!("\nlimits: {expected}\n")), "{text}");
+        };
+        expected(
+            "256 MiB, 90 days (defaults, unless the application sets others)",
+            &outside,
+        );
+        let own = |rows: &str| {
+            let text = format!("[storage]\n{rows}");
+            outside.edit_policy(|_| Ok(text)).unwrap();
+        };
+        own("total_bytes_max = \"2 GiB\"");
+        expected(
+            "2 GiB (owner), 90 days (default, unless the application sets another)",
+            &outside,
+        );
+        own("preset = \"audit\"\ntotal_bytes_max = \"2 GiB\"");
+        expected("2 GiB, 400 days (owner), compressed (owner)", &outside);
+        own("compress = false\nage_max = \"36h\"");
+        expected(
+            "256 MiB (default, unless the application sets another), 36 hours (owner), not compressed (owner)",
+            &outside,
+        );
     }
 }

@@ -234,6 +234,7 @@ fn the_json_of_status_has_stable_keys() {
         "directory_exists",
         "is_open_to_others",
         "limits",
+        "rate",
         "recording",
         "because",
         "record_and_run",
@@ -301,7 +302,7 @@ fn invalid_files_are_reported_and_escaped() {
         status.contains("\nupdate: unknown: release.json: it is not valid: "),
         "{status}"
     );
-    let (exit, doctor, _) = home.run("--app myapp doctor");
+    let (exit, doctor, _) = home.run("--app myapp doctor --full-at 100");
     assert_eq!(exit, Exit::Findings);
     assert_eq!(doctor.lines().count(), 3, "{doctor}");
     for shown in [status, doctor] {
@@ -611,7 +612,7 @@ fn status_and_doctor_report_a_strict_or_damaged_policy() {
         out.contains("\npolicy: policy.toml restricts what is recorded\n"),
         "{out}"
     );
-    let (exit, out, _) = home.run("--app myapp doctor");
+    let (exit, out, _) = home.run("--app myapp doctor --full-at 100");
     let expected = "no problems found\nrecording: yes, because enabled by the stored choice\n";
     assert_eq!((exit, out.as_str()), (Exit::Done, expected));
     home.run("--app myapp policy level trace");
@@ -631,7 +632,7 @@ fn status_and_doctor_report_a_strict_or_damaged_policy() {
         out.contains(r#""policy":{"owner":"damaged","problem":"policy.toml"#),
         "{out}"
     );
-    let (exit, out, _) = home.run("--app myapp doctor");
+    let (exit, out, _) = home.run("--app myapp doctor --full-at 100");
     assert_eq!(exit, Exit::Findings);
     assert!(
         out.contains(&format!("\nrecording: no, because {damaged}"))

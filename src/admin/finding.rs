@@ -55,6 +55,10 @@ pub enum FindingKind {
     Newer,
     /// The file system has less room than recording may need at once.
     Room,
+    /// The file system is fuller than the given percentage.
+    Full,
+    /// At the rate of the last week, records exceed the total before they exceed their age.
+    Limits,
     /// Nothing was ever recorded under the given name, but something was under a similar one.
     Name,
     /// Segments cannot be removed. Recording continues while there is room beside them.

@@ -22,6 +22,7 @@ mod clear;
 mod consent;
 mod finding;
 mod findings;
+mod limits;
 mod location;
 mod owner;
 mod policy;
@@ -35,13 +36,15 @@ pub use self::clear::{ClearPlan, Cleared, KeepReason, SegmentFacts};
 pub use self::consent::ConsentChange;
 pub use self::finding::{Finding, FindingKind};
 pub use self::findings::Findings;
+pub use self::limits::{Bounds, LimitSource, LimitSources, Rate};
 pub use self::location::{KnownApplication, Location, Selection, ShellWord};
 pub use self::owner::other_owner_of;
 pub use self::policy::{
-    FoundSecret, SecretsInText, check_rule_name, is_name_of_secret, parse_policy,
+    FoundSecret, SecretsInText, check_age_max, check_rule_name, check_total_bytes_max,
+    is_name_of_secret, parse_policy,
 };
 pub use self::secret_names::{SecretNames, Texts};
-pub use self::status::{Bounds, OwnerState, PolicyStatus, Status, StoredChoice, Update};
+pub use self::status::{OwnerState, PolicyStatus, Status, StoredChoice, Update};
 pub use self::verdict::{PolicyView, RecordPart, Subject, ValueVerdict};
 pub use crate::application::{Profile, Source};
 pub use crate::consent::{Recording, RecordingAnswer};

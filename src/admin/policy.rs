@@ -10,6 +10,7 @@ use crate::policy::Policy;
 use crate::policy::names::{NamePath, Naming};
 use crate::policy::owner::{self, Owner, OwnerFile};
 use crate::policy::secrets::Secrets;
+use crate::policy::storage;
 use crate::store::disk::{Access, Directory};
 use crate::store::open_error;
 use crate::store::segment::FileName;
@@ -154,6 +155,24 @@ pub fn parse_policy(text: &str) -> Result<Policy, String> {
 /// Returns the problem, as a clause.
 pub fn check_rule_name(name: &str) -> Result<(), String> {
     owner::check_name(name)
+}
+
+/// Checks an age as it is written in the owner's limits, such as `400 days`.
+///
+/// # Errors
+///
+/// Returns the problem, as a clause.
+pub fn check_age_max(text: &str) -> Result<(), String> {
+    storage::parse_age(text).map(|_| ())
+}
+
+/// Checks a size as it is written in the owner's limits, such as `2 GiB`.
+///
+/// # Errors
+///
+/// Returns the problem, as a clause.
+pub fn check_total_bytes_max(text: &str) -> Result<(), String> {
+    storage::parse_total(text).map(|_| ())
 }
 
 /// Returns `true` if the name of a property suggests a secret, so that its texts are masked by

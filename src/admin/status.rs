@@ -1,5 +1,5 @@
 //! The status of a location: whether anything is recorded there and why, the stored consent, the
-//! limits and the contents. `status`, `explain` and `profiles` show parts of this value.
+//! limits in force and the contents. `status`, `explain` and `profiles` show parts of this value.
 
 use std::path::Path;
 use std::time::Duration;
@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde::Serialize;
 use uuid::Uuid;
 
+use super::limits::{Bounds, Rate};
 use super::recording::Stored;
 use super::{Location, RecordingAnswer};
 use crate::builder::Builder;
@@ -22,7 +23,7 @@ use crate::record::{Level, format_timestamp};
 use crate::release::Release;
 use crate::store::disk::{Access, Directory};
 use crate::store::elsewhere::is_directory;
-use crate::store::limits::Limits;
+use crate::store::segment::SegmentNumber;
 
 /// The state and contents of a location, with stable keys when serialised.
 #[derive(Debug, Clone, Serialize)]
@@ -70,8 +71,11 @@ pub struct Status {
     pub directory_exists: bool,
     /// Whether other users have any permission on the directory; absent if that is not known.
     pub is_open_to_others: Option<bool>,
-    /// The limits of size and age.
+    /// The limits in force, and who set them.
     pub limits: Bounds,
+    /// The rate of the last week, and how long the limits hold at that rate; absent if the
+    /// directory is too young.
+    pub rate: Option<Rate>,
     /// The contents.
     pub storage: Option<Summary>,
     /// The reason why the contents cannot be read.
@@ -142,42 +146,6 @@ impl StoredChoice {
     }
 }
 
-/// The limits of size and age.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[non_exhaustive]
-pub struct Bounds {
-    /// `application` if the application itself sets them, or `default`, which it may have changed.
-    pub known_from: &'static str,
-    /// The bytes of all segments together.
-    pub total_bytes_max: u64,
-    /// The age beyond which segments are removed.
-    pub age_seconds_max: u64,
-    /// The bytes at which a segment is closed.
-    pub segment_bytes_max: u64,
-    /// The longest line.
-    pub line_bytes_max: usize,
-    /// The longest text.
-    pub string_bytes_max: usize,
-}
-
-impl Bounds {
-    pub(super) fn of(location: &Location) -> Self {
-        let usual = Limits::default();
-        let (known_from, limits) = match location.builder() {
-            Some(builder) => ("application", builder.own_limits()),
-            None => ("default", &usual),
-        };
-        Self {
-            known_from,
-            total_bytes_max: limits.total_bytes_max,
-            age_seconds_max: limits.age_max.as_secs(),
-            segment_bytes_max: limits.segment_bytes_max,
-            line_bytes_max: limits.line_bytes_max,
-            string_bytes_max: limits.string_bytes_max,
-        }
-    }
-}
-
 /// A release that is newer than the version in use.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
@@ -244,6 +212,10 @@ impl Location {
             ),
             Err(problem) => (None, Some(problem)),
         };
+        let limits = Bounds::of(self, &stored.owner.storage());
+        let rate = storage
+            .as_ref()
+            .and_then(|storage| rate_at(&path, storage, &limits));
         let first_use = stored.consent.first_use();
         let first_use = first_use.filter(|_| decision.state == Consent::Undecided);
         Status {
@@ -271,7 +243,8 @@ impl Location {
             directory: path.display().to_string(),
             directory_exists: is_directory(&path),
             is_open_to_others: is_open_to_others(&path),
-            limits: Bounds::of(self),
+            limits,
+            rate,
             storage,
             storage_problem,
             update,
@@ -300,6 +273,16 @@ impl Status {
             | DecidedBy::Default => None,
         }
     }
+}
+
+/// Returns the rate at which the directory at that path, of those contents, grew in the last week.
+fn rate_at(path: &Path, contents: &Summary, limits: &Bounds) -> Option<Rate> {
+    let directory = Directory::open(path, Access::Read).ok()?;
+    let segments = contents.segments.iter();
+    let segments =
+        segments.filter_map(|segment| Some((SegmentNumber::new(segment.number)?, segment.bytes)));
+    let segments: Vec<(SegmentNumber, u64)> = segments.collect();
+    Rate::read(&directory, &segments, limits, clock::now())
 }
 
 fn is_open_to_others(path: &Path) -> Option<bool> {

@@ -265,7 +265,7 @@ const AGE_SECONDS_MOST: u64 = 1000 * YEAR;
 
 /// Two segments of two of the longest lines that any reader accepts. A line is never longer than
 /// half a segment, so no owner's total changes the longest line of a program that runs.
-const TOTAL_BYTES_LEAST: u64 = 4 * READ_LINE_BYTES_MAX as u64;
+pub(crate) const TOTAL_BYTES_LEAST: u64 = 4 * READ_LINE_BYTES_MAX as u64;
 /// The largest number of the file format.
 const TOTAL_BYTES_MOST: u64 = i64::MAX as u64;
 

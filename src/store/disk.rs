@@ -47,6 +47,8 @@ pub(crate) struct Directory {
 pub(crate) struct FileSystemRoom {
     /// All bytes, free or not; 0 if it reports no such number.
     pub(crate) bytes: u64,
+    /// Number of bytes in use.
+    pub(crate) used_bytes: u64,
     /// Number of free bytes.
     pub(crate) free_bytes: u64,
     /// Number of free inodes, of which each file takes one; absent where they are not counted.
@@ -211,6 +213,7 @@ impl Directory {
         };
         Ok(FileSystemRoom {
             bytes: room.f_blocks.saturating_mul(room.f_frsize),
+            used_bytes: (room.f_blocks.saturating_sub(room.f_bfree)).saturating_mul(room.f_frsize),
             free_bytes: blocks.saturating_mul(room.f_frsize),
             free_inodes: (room.f_files > 0).then_some(inodes),
         })

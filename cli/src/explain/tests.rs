@@ -213,7 +213,7 @@ fn embedded_explain_has_the_applications_limits() {
     let home = ExplainHome::embedded(WhenUndecided::Record);
     let text = home.text();
     assert!(
-        text.contains("  At most 64 MiB and 90 days are kept."),
+        text.contains("  At most 64 MiB and 90 days are kept: set by myapp."),
         "{text}"
     );
     assert!(
@@ -481,6 +481,7 @@ fn the_json_has_stable_keys() {
         "policy",
         "problems",
         "profile",
+        "rate",
         "record_and_run",
         "recording",
         "records_of_other_events",

@@ -3,7 +3,7 @@
 
 use std::io::{self, Write};
 
-use localtel::admin::OwnerState;
+use localtel::admin::{LimitSource, OwnerState};
 use localtel::consent::WhenUndecided;
 use localtel::policy::Rule;
 use localtel::read::{OWN_TARGET, Summary};
@@ -12,7 +12,7 @@ use localtel::{Consent, Level, Policy};
 use super::Explanation;
 use super::inventory::{Inventory, ValueType};
 use super::report::{EventReport, ExplainReport, ValuesReport};
-use crate::quantity::{age, count, round_size, size};
+use crate::quantity::{age, count, days, lasting, round_size, size};
 use crate::rules::{SECRETS, sentences};
 use crate::sanitize::{Quoted, Sanitized};
 
@@ -206,25 +206,12 @@ fn storage(facts: &Explanation<'_>) -> Vec<String> {
     } else {
         " (does not exist yet)"
     };
-    let limits = &facts.status.limits;
-    let (most, age) = (
-        round_size(limits.total_bytes_max),
-        age(limits.age_seconds_max),
-    );
-    let bounds = match facts.location.command_name() {
-        Some(_) => format!("At most {most} and {age} are kept."),
-        None => {
-            format!("Unless the application sets other limits, at most {most} and {age} are kept.")
-        }
-    };
-    let mut lines = vec![
-        format!(
-            "In {}{missing}, as plain lines of text.",
-            facts.status.directory
-        ),
-        bounds,
-        "The oldest are removed first when new events are recorded.".to_owned(),
-    ];
+    let mut lines = vec![format!(
+        "In {}{missing}, as plain lines of text.",
+        facts.status.directory
+    )];
+    lines.extend(limits(facts));
+    lines.push("The oldest are removed first when new events are recorded.".to_owned());
     let others = facts.location.other_profiles();
     lines.extend(others.map(|others| format!("Other profiles have their own: {others}.")));
     if let Some(storage) = &facts.status.storage {
@@ -237,6 +224,51 @@ fn storage(facts: &Explanation<'_>) -> Vec<String> {
         if let (Some(first), Some(last)) = (storage.first, storage.last) {
             lines.push(format!("The first is of {first}, the last of {last}."));
         }
+    }
+    lines
+}
+
+/// Describes the limits, who set each, and how many days they hold at the rate of the last week.
+fn limits(facts: &Explanation<'_>) -> Vec<String> {
+    let limits = &facts.status.limits;
+    let set_by = limits.set_by;
+    let (most, oldest) = (
+        round_size(limits.total_bytes_max),
+        age(limits.age_seconds_max),
+    );
+    let application = application(facts);
+    let source = |source| match source {
+        LimitSource::Owner => "set by you in policy.toml".to_owned(),
+        LimitSource::Application => format!("set by {application}"),
+        LimitSource::Default => "the default, unless the application sets another".to_owned(),
+    };
+    let mut lines = match (set_by.total_bytes_max, set_by.age_max) {
+        (LimitSource::Default, LimitSource::Default) => vec![format!(
+            "Unless the application sets other limits, at most {most} and {oldest} are kept."
+        )],
+        (of_most, of_oldest) if of_most == of_oldest => vec![format!(
+            "At most {most} and {oldest} are kept: {}.",
+            source(of_most)
+        )],
+        (of_most, of_oldest) => vec![
+            format!("At most {most} are kept: {}.", source(of_most)),
+            format!(
+                "Records are kept for at most {oldest}: {}.",
+                source(of_oldest)
+            ),
+        ],
+    };
+    match (limits.compress, set_by.compress) {
+        (true, by) => lines.push(format!("Closed files are compressed: {}.", source(by))),
+        (false, LimitSource::Owner) => {
+            lines.push("Closed files are not compressed: set by you in policy.toml.".to_owned());
+        }
+        (false, LimitSource::Application | LimitSource::Default) => {}
+    }
+    if let Some(rate) = &facts.status.rate {
+        let lasting = lasting(limits.total_bytes_max, rate);
+        let kept = days(rate.kept_days);
+        lines.push(format!("{lasting}; records are kept for {kept}."));
     }
     lines
 }

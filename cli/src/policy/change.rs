@@ -6,10 +6,13 @@ use std::path::Path;
 
 use toml_edit::{DocumentMut, InlineTable, Item, Table, TableLike, Value};
 
-use super::{RuleKind, removal};
+use super::{RuleKind, StorageLimit, removal};
 use crate::absent_names::NameKind;
 use crate::failure::Failure;
-use localtel::admin::{Location, check_rule_name, is_name_of_secret, parse_policy};
+use localtel::admin::{
+    Location, check_age_max, check_rule_name, check_total_bytes_max, is_name_of_secret,
+    parse_policy,
+};
 use localtel::policy::Action;
 use localtel::{Error, Result as LibraryResult};
 
@@ -28,6 +31,8 @@ pub(super) struct Change {
 enum Wanted {
     /// A word.
     Word(String),
+    /// A value of a limit.
+    Limit(Value),
     /// A row of metadata.
     Row {
         value: Option<String>,
@@ -45,6 +50,10 @@ impl fmt::Display for Change {
         f.write_str(&self.name)?;
         match &self.wanted {
             Wanted::Word(word) => write!(f, " {word}"),
+            Wanted::Limit(value) => match value.as_str() {
+                Some(text) => write!(f, " {text}"),
+                None => write!(f, " {value}"),
+            },
             Wanted::Row { .. } => Ok(()),
             Wanted::Nothing => f.write_str(" removed"),
         }
@@ -85,7 +94,47 @@ impl Change {
         }
     }
 
-    /// Removes a rule, a row or a top-level key.
+    /// Sets a limit of the directory.
+    pub(super) fn limit(
+        limit: StorageLimit,
+        value: &str,
+        location: &Location,
+    ) -> Result<Self, Failure> {
+        let text = || Value::from(value);
+        let (name, wanted) = match limit {
+            StorageLimit::AgeMax => ("age_max", check_age_max(value).map(|()| text())),
+            StorageLimit::TotalBytesMax => (
+                "total_bytes_max",
+                check_total_bytes_max(value).map(|()| text()),
+            ),
+            StorageLimit::Compress => {
+                let wanted = match value {
+                    "true" | "yes" | "on" => Ok(Value::from(true)),
+                    "false" | "no" | "off" => Ok(Value::from(false)),
+                    _ => Err(format!("`{value}` is neither true nor false")),
+                };
+                (COMPRESS, wanted)
+            }
+            StorageLimit::Preset => {
+                let wanted = match value {
+                    "audit" => Ok(text()),
+                    _ => Err(format!("`{value}` is not a preset; there is `audit`")),
+                };
+                ("preset", wanted)
+            }
+        };
+        let wanted = wanted.map_err(|reason| {
+            let hint = location.command("policy storage --help");
+            Failure::usage(format!("{STORAGE}: {name}: {reason}")).hint(hint)
+        })?;
+        Ok(Self {
+            table: Some(STORAGE),
+            name: name.to_owned(),
+            wanted: Wanted::Limit(wanted),
+        })
+    }
+
+    /// Removes a rule, a row, a limit or a top-level key.
     pub(super) fn unset(
         kind: RuleKind,
         name: Option<String>,
@@ -99,6 +148,7 @@ impl Change {
             RuleKind::Event => ("event", Some(EVENTS)),
             RuleKind::Target => ("target", Some(TARGETS)),
             RuleKind::Metadata => ("metadata", Some(METADATA)),
+            RuleKind::Storage => ("storage", Some(STORAGE)),
         };
         let name = match (table, name) {
             (None, None) => word.to_owned(),
@@ -110,7 +160,12 @@ impl Change {
             }
             (Some(_), None) => {
                 let hint = location.command(&format!("policy unset {word} NAME"));
-                return Err(Failure::usage(format!("the name of the {word} is missing")).hint(hint));
+                let noun = if table == Some(STORAGE) {
+                    "limit"
+                } else {
+                    word
+                };
+                return Err(Failure::usage(format!("the name of the {noun} is missing")).hint(hint));
             }
         };
         Ok(Self {
@@ -134,11 +189,16 @@ impl Change {
         (!self.name.contains('*')).then_some((kind, &self.name, word))
     }
 
-    /// Returns a note if the change may have less effect than expected: the owner can only
-    /// restrict.
+    /// Returns a note if the change may have less effect than expected, because the owner can only
+    /// restrict, or if it removes records.
     pub(super) fn note(&self) -> Option<&'static str> {
-        let Wanted::Word(word) = &self.wanted else {
-            return None;
+        let word = match &self.wanted {
+            Wanted::Word(word) => word,
+            Wanted::Limit(Value::Boolean(_)) | Wanted::Row { .. } => return None,
+            Wanted::Limit(_) => return Some(REMOVED),
+            Wanted::Nothing => {
+                return (self.table == Some(STORAGE) && self.name != COMPRESS).then_some(REMOVED);
+            }
         };
         match (self.table, word.as_str()) {
             (Some(PROPERTIES), "keep") if is_name_of_secret(&self.name) => Some(CLEAR),
@@ -153,6 +213,7 @@ impl Change {
         let name = &self.name;
         let reason = match self.table {
             None => format!("there is no rule for {name}"),
+            Some(STORAGE) => format!("there is no limit `{name}` in {STORAGE}"),
             Some(table) => format!("there is no rule for `{name}` in {table}"),
         };
         Error::invalid("policy", reason)
@@ -186,6 +247,7 @@ impl Change {
         };
         match &self.wanted {
             Wanted::Word(word) => put(rules, name, word.as_str().into()),
+            Wanted::Limit(value) => put(rules, name, value.clone()),
             Wanted::Row { value, include } => put_row(rules, name, value.as_deref(), *include),
             Wanted::Nothing => {}
         }
@@ -220,7 +282,7 @@ fn own_spelling(document: &DocumentMut, table: &str, name: &str) -> String {
     let names = rules.into_iter().flat_map(|rules| rules.iter());
     let names = names.map(|(own, _)| own);
     names
-        .filter(|own| table != METADATA && own.eq_ignore_ascii_case(name))
+        .filter(|own| ![METADATA, STORAGE].contains(&table) && own.eq_ignore_ascii_case(name))
         .min_by_key(|own| *own != name)
         .unwrap_or(name)
         .to_owned()
@@ -303,6 +365,10 @@ pub(super) const EVENTS: &str = "events";
 pub(super) const TARGETS: &str = "targets";
 /// The table of metadata.
 const METADATA: &str = "metadata";
+/// The table of limits.
+const STORAGE: &str = "storage";
+/// The limit that removes nothing.
+const COMPRESS: &str = "compress";
 
 const NAME_HINT: &str =
     "a name is exact, a prefix that ends in `*`, or `*.` and a name at any depth";
@@ -316,10 +382,13 @@ const CLEAR: &str = "its texts are recorded in clear from now on, although the n
 const NOT_FORBIDDEN: &str =
     "so this file forbids nothing here; what the application forbids stays forbidden";
 
+/// Note on a limit.
+const REMOVED: &str = "programs apply it with their next record; what exceeds the limits is removed then, and cannot be restored";
+
 /// Heading of a new file.
 const HEADING: &str = "\
-# What may be recorded here. Rules can only restrict what the application allows of events; rows of
-# metadata can also be added. If this file is invalid, nothing is recorded. The help of the command
-# `policy` lists the words.
+# What may be recorded here, and how much is kept. Rules can only restrict what the application allows
+# of events; rows of metadata can also be added, and limits of storage replace the application's. If
+# this file is invalid, nothing is recorded. The help of the command `policy` lists the words.
 
 ";

@@ -97,7 +97,21 @@ enum PolicyCommand {
         #[arg(id = "localtel.include", long = "include", value_name = "yes|no", value_parser = ["yes", "no"])]
         include: Option<String>,
     },
-    /// Removes a rule
+    /// Sets a limit of the directory, instead of the application's
+    #[command(after_help = STORAGE_EXAMPLES)]
+    Storage {
+        /// Limit
+        #[arg(id = "localtel.limit", value_name = "LIMIT", value_enum)]
+        limit: StorageLimit,
+        /// Value: an age such as `400 days`, a size such as `2 GiB`, true or false, or `audit`
+        #[arg(
+            id = "localtel.value",
+            value_name = "VALUE",
+            allow_hyphen_values = true
+        )]
+        value: String,
+    },
+    /// Removes a rule or a limit
     #[command(after_help = UNSET_EXAMPLES)]
     Unset {
         /// Kind of the rule
@@ -126,6 +140,22 @@ enum RuleKind {
     Event,
     Target,
     Metadata,
+    Storage,
+}
+
+/// A limit of the directory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum StorageLimit {
+    /// Age beyond which records are removed
+    #[value(name = "age_max", alias = "age-max")]
+    AgeMax,
+    /// Size of all segments together
+    #[value(name = "total_bytes_max", alias = "total-bytes-max")]
+    TotalBytesMax,
+    /// Whether closed segments are compressed
+    Compress,
+    /// Limits for a purpose; those that are set themselves override it
+    Preset,
 }
 
 fn action() -> impl clap::builder::TypedValueParser<Value = Action> {
@@ -168,6 +198,7 @@ pub(crate) fn run(
             check_row(&key, value.as_deref(), include, location)?;
             Change::row(key, value, include)
         }
+        PolicyCommand::Storage { limit, value } => Change::limit(limit, &value, location)?,
         PolicyCommand::Unset { kind, name } => {
             let change = Change::unset(kind, name, location)?;
             if location.owner_policy() == Ok(None) {
@@ -406,8 +437,8 @@ const INPUT_BYTES_MAX: u64 = 16 << 20;
 
 /// Examples for `policy`.
 pub(crate) const EXAMPLES: &str = "\
-The owner of the machine can only restrict further what the application allows; the one exception is metadata \
-of reports, which can be added or included. Running programs apply a change within a second of their next record.
+The owner of the machine can only restrict further what the application allows. There are two exceptions: metadata \
+of reports can be added or included, and limits of storage replace the application's. Running programs apply a change within a second of their next record.
 
 Examples:
   localtel policy                            show the rules
@@ -417,6 +448,7 @@ Examples:
   localtel policy level info                 no debug and trace events
   localtel policy unnamed drop               only what a rule keeps
   localtel policy metadata cloud --include no
+  localtel policy storage total_bytes_max '2 GiB'
   localtel policy unset property user
   localtel policy test 'login with password=hunter2 from 10.0.0.1'";
 
@@ -435,10 +467,22 @@ Examples:
   localtel policy metadata team --include yes    include it even if the application leaves it out
   localtel policy metadata rack 'B 7'            replace the application's value";
 
+const STORAGE_EXAMPLES: &str = "\
+Replaces the application's limit, also by a larger one. What exceeds the limits is removed when a program next \
+records, and cannot be restored. `localtel status` shows who set each limit, and how many days it holds.
+
+Examples:
+  localtel policy storage age_max '400 days'
+  localtel policy storage total_bytes_max '2 GiB'
+  localtel policy storage compress true
+  localtel policy storage preset audit    400 days, 4 GiB, compressed
+  localtel policy unset storage age_max   the application's limit again";
+
 const UNSET_EXAMPLES: &str = "\
 Examples:
   localtel policy unset property user
   localtel policy unset metadata cloud
+  localtel policy unset storage age_max
   localtel policy unset level";
 
 const TEST_EXAMPLES: &str = "\

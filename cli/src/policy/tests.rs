@@ -162,7 +162,10 @@ fn a_new_file_begins_with_a_heading() {
         "{printed}"
     );
     let text = home.text();
-    assert!(text.starts_with("# What may be recorded here."), "{text}");
+    assert!(
+        text.starts_with("# What may be recorded here, and how much"),
+        "{text}"
+    );
     assert!(
         text.ends_with("\n[properties]\nuser = \"hash\"\n"),
         "{text}"
@@ -622,4 +625,88 @@ fn a_link_in_place_of_the_file_has_a_next_step() {
         printed.contains("policy.toml by a regular file"),
         "{printed}"
     );
+}
+
+#[test]
+fn limits_are_put_into_their_table_and_removed_from_it() {
+    for home in [PolicyHome::new(), PolicyHome::embedded(Policy::new())] {
+        for (limit, value, line) in [
+            ("age_max", "12 months", "age_max = \"12 months\""),
+            ("total_bytes_max", "2 GiB", "total_bytes_max = \"2 GiB\""),
+            (
+                "total-bytes-max",
+                "2147483648",
+                "total_bytes_max = \"2147483648\"",
+            ),
+            ("compress", "true", "compress = true"),
+            ("compress", "off", "compress = false"),
+            ("preset", "audit", "preset = \"audit\""),
+        ] {
+            let (exit, printed) = home.run(&["storage", limit, value]);
+            assert_eq!(exit, Exit::Done, "{printed}");
+            assert!(printed.starts_with("storage: "), "{printed}");
+            assert!(
+                home.text().contains(&format!("\n{line}\n")),
+                "{}",
+                home.text()
+            );
+            assert!(parse_policy(&home.text()).is_ok());
+        }
+        let limits = home.location().status().limits;
+        assert_eq!(limits.total_bytes_max, 2 << 30);
+        for limit in ["age_max", "total_bytes_max", "compress", "preset"] {
+            let (exit, printed) = home.run(&["unset", "storage", limit]);
+            assert_eq!(exit, Exit::Done, "{printed}");
+            assert_eq!(
+                printed.contains("what exceeds the limits is removed"),
+                limit != "compress",
+                "{printed}"
+            );
+        }
+        assert!(!home.text().contains("[storage]"), "{}", home.text());
+    }
+}
+
+#[test]
+fn a_limit_keeps_the_rest_of_the_file() {
+    let text = "# mine\nlevel = \"info\"\n\n[storage] # of the disk\nage_max = \"90d\" # long\n";
+    let home = PolicyHome::new().with(text);
+    home.run(&["storage", "age_max", "1 year"]);
+    home.run(&["storage", "compress", "yes"]);
+    let expected = text.replace("\"90d\"", "\"1 year\"") + "compress = true\n";
+    assert_eq!(home.text(), expected);
+}
+
+#[test]
+fn an_invalid_limit_changes_nothing() {
+    let text = "[storage]\nage_max = \"90d\"\n";
+    let home = PolicyHome::new().with(text);
+    for (limit, value, reason) in [
+        ("age_max", "90", "age_max: `90` is not an age"),
+        ("age_max", "-1d", "age_max: `-1d` is not an age"),
+        ("age_max", "10s", "shorter than a minute"),
+        (
+            "total_bytes_max",
+            "1 KiB",
+            "total_bytes_max: `1 KiB` is too small",
+        ),
+        (
+            "total_bytes_max",
+            "-1",
+            "total_bytes_max: `-1` is not a size",
+        ),
+        ("total_bytes_max", "all", "`all` is not a size"),
+        (
+            "compress",
+            "maybe",
+            "compress: `maybe` is neither true nor false",
+        ),
+        ("preset", "forever", "preset: `forever` is not a preset"),
+        ("preset", "", "preset: `` is not a preset"),
+    ] {
+        let (exit, printed) = home.run(&["storage", limit, value]);
+        assert_eq!(exit, Exit::Usage, "{limit} {value}: {printed}");
+        assert!(printed.contains(reason), "{printed}");
+        assert_eq!(home.text(), text);
+    }
 }

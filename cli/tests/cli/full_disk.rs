@@ -171,7 +171,7 @@ fn clearing_needs_neither_a_free_block_nor_an_inode() {
         eventually("a successful flush", || telemetry.flush().is_ok());
         let highest = crate::support::numbers_in(&disk.directory());
         assert!(highest.last() > Some(&1), "{what}: {highest:?}");
-        let (code, out, _) = disk.localtel("doctor");
+        let (code, out, _) = disk.localtel("doctor --full-at 100");
         assert_eq!(code, 0, "{what}: {out}");
         assert!(out.starts_with("no problems found\n"), "{what}: {out}");
     }

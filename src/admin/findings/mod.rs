@@ -1,11 +1,12 @@
 //! The problems at a location, and the remedy for each: the stored consent, the policy, the
 //! directory, its lock, its data and the files beside them. Nothing is repaired or created; the
 //! lock is taken for a moment, to check that it is free. `data` reads the records, `gaps` finds
-//! missing ones, and `stuck` finds segments that cannot be removed; whether records are unaltered
-//! is not checked.
+//! missing ones, `space` checks the file system and the limits, and `stuck` finds segments that
+//! cannot be removed; whether records are unaltered is not checked.
 
 mod data;
 mod gaps;
+mod space;
 mod stuck;
 
 use std::io::{self, ErrorKind::PermissionDenied};
@@ -23,11 +24,10 @@ use crate::consent::InstallationOrigin;
 use crate::history::StoredHistory;
 use crate::policy::owner::OwnerFile;
 use crate::release::Release;
-use crate::store::disk::{Access, Directory, FileSystemRoom, OpenError};
+use crate::store::disk::{Access, Directory, OpenError};
 use crate::store::elsewhere;
 use crate::store::lock::{Extent, LockFile, is_stuck};
 use crate::store::segment::{FileName, is_ours};
-use crate::text::count;
 
 /// The findings at a location, with stable keys when serialised.
 #[derive(Debug, Serialize)]
@@ -50,10 +50,10 @@ impl Location {
         about_files(&Directory::open(&self.path(), Access::Read).ok()?)
     }
 
-    /// Finds the problems here.
-    pub fn findings(&self) -> Findings {
+    /// Finds the problems here. One is a file system that is fuller than that many percent.
+    pub fn findings(&self, full_at_percent: u8) -> Findings {
         let opened = Directory::open(&self.path(), Access::Read);
-        let (findings, secret_names) = examine(self);
+        let (findings, secret_names) = examine(self, full_at_percent);
         Findings {
             directory_exists: !opened.is_err_and(|error| error.is_not_found()),
             findings,
@@ -63,7 +63,7 @@ impl Location {
     }
 }
 
-fn examine(location: &Location) -> (Vec<Finding>, SecretNames) {
+fn examine(location: &Location, full_at_percent: u8) -> (Vec<Finding>, SecretNames) {
     let path = location.path();
     let stored = Stored::at(location);
     let directory = match Directory::open(&path, Access::Read) {
@@ -89,8 +89,10 @@ fn examine(location: &Location) -> (Vec<Finding>, SecretNames) {
     let is_own = findings.is_empty();
     findings.extend(about_consent(location, &stored));
     if is_own {
-        findings.extend(about_permissions(&directory, &Bounds::of(location)));
+        findings.extend(about_permissions(&directory));
     }
+    let bounds = Bounds::of(location, &stored.owner.storage());
+    findings.extend(space::find(location, &directory, &bounds, full_at_percent));
     findings.extend(about_files(&directory));
     if is_own && stored.consent.origin_at(&path) == InstallationOrigin::Elsewhere {
         findings.push(Finding::new(
@@ -211,8 +213,8 @@ fn about_consent(location: &Location, stored: &Stored) -> Vec<Finding> {
     findings
 }
 
-/// Checks the permissions of the directory, and the free room.
-fn about_permissions(directory: &Directory, bounds: &Bounds) -> Vec<Finding> {
+/// Checks the permissions of the directory.
+fn about_permissions(directory: &Directory) -> Vec<Finding> {
     let path = directory.path().display().to_string();
     let chmod = format!("chmod 700 {}", ShellWord(&path));
     let mut findings = Vec::new();
@@ -234,37 +236,8 @@ fn about_permissions(directory: &Directory, bounds: &Bounds) -> Vec<Finding> {
             format!("nothing can be recorded in {path}: {error}"),
             format!("`{chmod}`, or mount the file system writable, or disable recording"),
         ));
-    } else if let Ok(room) = directory.room() {
-        findings.extend(about_room(room, &path, bounds));
     }
     findings
-}
-
-/// Checks that the file system has room for another segment or, if it is smaller than one, for
-/// another line.
-fn about_room(room: FileSystemRoom, path: &str, bounds: &Bounds) -> Option<Finding> {
-    let needed = if room.bytes < bounds.segment_bytes_max {
-        bounds.line_bytes_max as u64
-    } else {
-        bounds.segment_bytes_max
-    };
-    let kib = |bytes: u64| format!("{} KiB", bytes / 1024);
-    let few_inodes = room.free_inodes.filter(|free| *free < INODES_MIN);
-    let (free, needed, df) = match few_inodes {
-        _ if room.bytes > 0 && room.free_bytes < needed => {
-            (kib(room.free_bytes), kib(needed), "df -h")
-        }
-        Some(free) => (count(free, "inode"), count(INODES_MIN, "inode"), "df -i"),
-        None => return None,
-    };
-    Some(Finding::new(
-        FindingKind::Room,
-        format!("the file system of {path} has {free} free, and recording may need {needed}"),
-        format!(
-            "make room there; `{df} {}` shows how much there is",
-            ShellWord(path)
-        ),
-    ))
 }
 
 /// Checks whether others may read or write a file of localtel. Files that the owner writes with an
@@ -325,70 +298,6 @@ const RELEASE_FORM: &str =
 /// The remedy for a file of a newer version.
 const INSTALL_NEWER: &str = "install the localtel that wrote it";
 
-/// A segment, and a small file while it is replaced.
-const INODES_MIN: u64 = 2;
-
 /// A writer holds the lock for well under a millisecond; a process that holds it for so long is
 /// stuck.
 const LOCK_PATIENCE: Duration = Duration::from_millis(500);
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::Telemetry;
-
-    #[test]
-    fn too_little_room_is_found_for_bytes_and_inodes() {
-        const MIB: u64 = 1 << 20;
-        let location = Location::of(&Telemetry::builder("a").dir("/nonexistent/a"));
-        let bounds = Bounds::of(&location.unwrap());
-        for (bytes, free_bytes, free_inodes, expected) in [
-            (1000 * MIB, 16 * MIB, None, None),
-            (
-                1000 * MIB,
-                16 * MIB - 1,
-                None,
-                Some("16383 KiB free, and recording may need 16384 KiB"),
-            ),
-            (1000 * MIB, 0, Some(0), Some("0 KiB free")),
-            (MIB, 256 * 1024, None, None),
-            (
-                MIB,
-                256 * 1024 - 1,
-                None,
-                Some("255 KiB free, and recording may need 256 KiB"),
-            ),
-            (0, 0, None, None),
-            (
-                0,
-                0,
-                Some(1),
-                Some("1 inode free, and recording may need 2 inodes"),
-            ),
-            (1000 * MIB, 16 * MIB, Some(2), None),
-        ] {
-            let room = FileSystemRoom {
-                bytes,
-                free_bytes,
-                free_inodes,
-            };
-            let found = about_room(room, "/a b", &bounds);
-            let what = found.as_ref().map(|finding| finding.what.as_str());
-            match expected {
-                None => assert_eq!(what, None, "{room:?}"),
-                Some(expected) => assert!(what.unwrap().contains(expected), "{what:?}"),
-            }
-            let df = if free_bytes < 256 * 1024 || free_inodes.is_none() {
-                "`df -h '/a b'`"
-            } else {
-                "`df -i '/a b'`"
-            };
-            if bytes > 0 {
-                assert!(
-                    found.is_none_or(|finding| finding.next.contains(df)),
-                    "{room:?}"
-                );
-            }
-        }
-    }
-}

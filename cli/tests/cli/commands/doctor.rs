@@ -9,7 +9,7 @@ impl CommandHome {
     fn doctor(&self) -> (i32, String, Vec<String>) {
         let run = |arguments: &[&str]| {
             self.localtel()
-                .arg("doctor")
+                .args(["doctor", "--full-at", "100"])
                 .args(arguments)
                 .output()
                 .unwrap()
@@ -623,4 +623,79 @@ fn next_steps_are_quoted_for_a_shell() {
         text.contains(&format!("next: chmod go= '{dir}/events.000001.jsonl'\n")),
         "{text}"
     );
+}
+
+#[test]
+fn a_file_system_that_is_nearly_full_is_found() {
+    let home = CommandHome::recorded();
+    let doctor = |full_at: &str| {
+        let words = ["doctor", "--json", "--full-at", full_at];
+        let output = home.localtel().args(words).output().unwrap();
+        let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
+        let kind = report["findings"][0]["kind"].as_str().map(str::to_owned);
+        (output.status.code(), kind)
+    };
+    assert_eq!(doctor("0"), (Some(3), Some("full".to_owned())));
+    assert_eq!(doctor("100"), (Some(0), None));
+    assert_eq!(doctor("101").0, Some(2));
+    assert_eq!(doctor("many").0, Some(2));
+}
+
+impl CommandHome {
+    /// Writes a segment of that size for each of the last ten days, with a record at its start.
+    fn record_daily(&self, bytes: usize) {
+        let now = std::time::SystemTime::now();
+        for days_ago in (1..=10u64).rev() {
+            let number = 11 - days_ago;
+            let time = now - std::time::Duration::from_secs(days_ago * 24 * 60 * 60 - 60);
+            let time = localtel::read::Timestamp::from(time);
+            let line = |message: &str| {
+                format!(
+                    "{{\"timestamp\":\"{time}\",\"level\":\"INFO\",\"source\":\"myapp\",\"target\":\"myapp\",\"event\":\"e\",\"message\":\"{message}\",\"session\":\"01936f0e-0000-7000-8000-0000000000{number:02}\",\"seq\":0}}\n"
+                )
+            };
+            let message = "x".repeat(bytes - line("").len());
+            self.put(&format!("events.{number:06}.jsonl"), &line(&message));
+        }
+    }
+}
+
+#[test]
+fn limits_that_remove_by_size_before_the_age_are_found() {
+    let home = CommandHome::enabled();
+    home.record_daily(100 << 10);
+    let line = |words: &str, beginning: &str| {
+        let output = home.localtel().args(words.split(' ')).output().unwrap();
+        let text = super::out(&output);
+        let found = text.lines().find(|line| line.starts_with(beginning));
+        found.unwrap_or_else(|| panic!("{text}")).to_owned()
+    };
+    let usual = "days: 256 MiB last about 2621 days at 100.0 KiB a day, the rate of the last week; records are kept for about 90 days";
+    assert_eq!(line("status", "days: "), usual);
+    let found = |text: &str| text.lines().any(|line| line.contains("removed by size"));
+    assert!(!found(&home.doctor().1));
+    let run = |words: &[&str]| {
+        let output = home.localtel().args(words).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+    };
+    run(&["policy", "storage", "age_max", "400 days"]);
+    assert!(!found(&home.doctor().1));
+    run(&["policy", "storage", "total_bytes_max", "4 MiB"]);
+    let (code, text, kinds) = home.doctor();
+    assert_eq!(code, 3, "{text}");
+    assert!(kinds.contains(&"limits".to_owned()), "{kinds:?}");
+    let of_limits = "at the rate of the last week, 100 KiB a day, the total of 4096 KiB lasts about 40 days, so records are removed by size before their greatest age of 400d; ";
+    assert!(text.contains(of_limits), "{text}");
+    assert_eq!(
+        line("status", "limits: "),
+        "limits: 4 MiB, 400 days (owner)"
+    );
+    assert!(
+        line("explain", "  4 MiB last about 40 days").contains("; records are kept for about 40")
+    );
+    // The command that it prints is enough.
+    let (_, after) = text.split_once("total_bytes_max '").unwrap();
+    let (suggested, _) = after.split_once('\'').unwrap();
+    run(&["policy", "storage", "total_bytes_max", suggested]);
+    assert!(!found(&home.doctor().1), "{suggested}");
 }

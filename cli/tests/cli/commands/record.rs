@@ -74,7 +74,7 @@ fn one_event_from_a_script_is_one_line() {
     assert_eq!(counts, (&json!(3), &json!(0)), "{status}");
     assert_eq!(
         home.localtel()
-            .arg("doctor")
+            .args(["doctor", "--full-at", "100"])
             .output()
             .unwrap()
             .status

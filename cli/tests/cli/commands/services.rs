@@ -81,7 +81,7 @@ impl ServiceMachine {
     }
 
     fn doctor(&self, user: Option<u32>) -> String {
-        let output = self.localtel(user, &["--app", "myapp", "doctor"]);
+        let output = self.localtel(user, &["--app", "myapp", "doctor", "--full-at", "100"]);
         assert_eq!(output.status.code(), Some(3), "{output:?}");
         out(&output)
     }
@@ -114,7 +114,7 @@ fn a_service_records_in_its_first_state_directory() {
     }
     let shown = machine.localtel(Some(SERVICE), &["show", "event=started"]);
     assert!(out(&shown).contains("started"), "{shown:?}");
-    let doctor = machine.localtel(Some(SERVICE), &["doctor"]);
+    let doctor = machine.localtel(Some(SERVICE), &["doctor", "--full-at", "100"]);
     assert!(
         out(&doctor).starts_with("no problems found\n"),
         "{doctor:?}"
