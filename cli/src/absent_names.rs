@@ -1,15 +1,15 @@
 //! The names of events, targets and properties that a user typed and no record has, and similar
-//! names that occur. This reads the records once more, so it runs only if nothing matched or a rule
-//! was added.
+//! names that occur. This reads the records once more, in several threads, so it runs only if
+//! nothing matched or a rule was added.
 
 use std::collections::HashSet;
 use std::io::Write;
 
 use super::sanitize::Sanitized;
 use super::suggestion::distance;
-use localtel::Result;
-use localtel::read::raw::RawText;
-use localtel::read::{Item, Line, Reader, Reverse};
+use localtel::read::raw::{RawRecord, RawText};
+use localtel::read::{Damage, Fold, Line, Reader, Reverse};
+use localtel::{Error, Result};
 
 /// The kind of a name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,7 +31,7 @@ impl NameKind {
 }
 
 /// A typed name that no record has so far.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct AbsentName {
     kind: NameKind,
     name: String,
@@ -42,9 +42,45 @@ struct AbsentName {
 }
 
 /// The typed names that no record has so far.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct AbsentNames {
     names: Vec<AbsentName>,
+}
+
+/// The reason to stop reading before the end.
+enum ReadStop {
+    /// Each name was found.
+    NoneAbsent,
+    Failed(Error),
+}
+
+impl From<Error> for ReadStop {
+    fn from(error: Error) -> Self {
+        Self::Failed(error)
+    }
+}
+
+impl Fold for AbsentNames {
+    fn line(&mut self, _: Line<'_>, raw: &RawRecord<'_>) {
+        self.take(raw);
+    }
+
+    // Damaged lines have no names.
+    fn damage(&mut self, _: Damage) {}
+
+    /// Each name that was compared in a part was compared in the whole, so the part need not
+    /// compare it again.
+    fn merge(&mut self, later: &mut Self) {
+        self.names.retain_mut(|absent| {
+            let same = later.names.iter_mut().find(|other| absent.is_same(other));
+            let is_absent = same.is_some();
+            absent.add_near(
+                same.map(|other| std::mem::take(&mut other.near))
+                    .unwrap_or_default(),
+            );
+            is_absent
+        });
+    }
 }
 
 impl AbsentNames {
@@ -67,23 +103,33 @@ impl AbsentNames {
     ///
     /// Returns an error if the records cannot be read.
     pub(crate) fn read_all(&mut self, mut reader: Reader) -> Result<()> {
-        while !self.names.is_empty()
-            && let Some(item) = reader.next_item()?
-        {
-            if let Item::Line(line) = item {
-                self.take(line);
-            }
+        if self.names.is_empty() {
+            return Ok(());
         }
-        Ok(())
+        let typed = self.clone();
+        let stop = reader.fold(
+            self,
+            || typed.clone(),
+            |absent| {
+                if absent.names.is_empty() {
+                    Err(ReadStop::NoneAbsent)
+                } else {
+                    Ok(())
+                }
+            },
+        );
+        match stop {
+            Err(ReadStop::Failed(error)) => Err(error),
+            Err(ReadStop::NoneAbsent) | Ok(()) => Ok(()),
+        }
     }
 
     /// Reads the last records, which are enough to show the usual names.
     pub(crate) fn read_last(&mut self, mut reverse: Reverse) {
         for _ in 0..LAST_MAX {
             match reverse.next_item() {
-                Some(Item::Line(line)) if !self.names.is_empty() => self.take(line),
-                Some(Item::Damage(_) | Item::Notice(_)) => {}
-                Some(Item::Line(_)) | None => break,
+                Some(item) if !self.names.is_empty() => item.fold(self),
+                Some(_) | None => break,
             }
         }
     }
@@ -111,20 +157,24 @@ impl AbsentNames {
         }
     }
 
-    fn take(&mut self, line: Line<'_>) {
-        // Damaged lines have no names.
-        drop(line.read_raw(|raw| {
-            self.compare(NameKind::Target, &raw.target.decoded());
-            if let Some(event) = raw.event.map(RawText::decoded) {
-                self.compare(NameKind::Event, &event);
+    fn take(&mut self, raw: &RawRecord<'_>) {
+        self.compare(NameKind::Target, &raw.target.decoded());
+        if let Some(event) = raw.event.map(RawText::decoded) {
+            self.compare(NameKind::Event, &event);
+        }
+        if !self
+            .names
+            .iter()
+            .any(|name| name.kind == NameKind::Property)
+        {
+            return;
+        }
+        let of_spans = raw.spans.iter().map(|(_, properties)| properties);
+        for properties in std::iter::once(raw.properties).chain(of_spans) {
+            for (name, _) in properties.members() {
+                self.compare(NameKind::Property, &name);
             }
-            let of_spans = raw.spans.iter().map(|(_, properties)| properties);
-            for properties in std::iter::once(raw.properties).chain(of_spans) {
-                for (name, _) in properties.members() {
-                    self.compare(NameKind::Property, &name);
-                }
-            }
-        }));
+        }
     }
 
     /// Removes the typed names that this name matches, and compares it with the others.
@@ -165,13 +215,20 @@ impl AbsentName {
         };
         let name = end.and_then(|end| name.get(..end)).unwrap_or(name);
         if let Some(distance) = distance(&self.name, name) {
-            let near = (distance, name.to_owned());
-            if !self.near.contains(&near) {
-                self.near.push(near);
-                self.near.sort();
-                self.near.truncate(NEAR_MAX);
-            }
+            self.add_near(vec![(distance, name.to_owned())]);
         }
+    }
+
+    fn is_same(&self, other: &Self) -> bool {
+        (self.kind, &self.name) == (other.kind, &other.name)
+    }
+
+    /// Adds similar names, and keeps the most similar.
+    fn add_near(&mut self, mut near: Vec<(usize, String)>) {
+        self.near.append(&mut near);
+        self.near.sort();
+        self.near.dedup();
+        self.near.truncate(NEAR_MAX);
     }
 }
 
@@ -186,3 +243,44 @@ const COMPARED_MAX: usize = 4096;
 
 /// Longer names, in bytes, are not compared.
 const NAME_BYTES_MAX: usize = 128;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn add_event(absent: &mut AbsentNames, name: &str) {
+        let line = format!(
+            r#"{{"timestamp":"2026-11-21T08:15:30.000000Z","level":"INFO","source":"s","target":"t","event":"{name}","session":"01936f0e-0000-7000-8000-000000000000","seq":0}}"#
+        );
+        absent.take(&RawRecord::at(line.as_bytes()).unwrap());
+    }
+
+    fn printed(absent: &AbsentNames) -> String {
+        let mut out = Vec::new();
+        absent.print("record", |_, name| name.to_owned(), &mut out);
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn names_are_absent_only_if_no_part_has_them() {
+        let typed = [(NameKind::Event, "comand"), (NameKind::Event, "lookups")];
+        let mut absent = AbsentNames::new(typed);
+        let mut part = absent.clone();
+        for names in [["command", "lookup"], ["comments", "command"]] {
+            for name in names {
+                add_event(&mut part, name);
+            }
+            absent.merge(&mut part);
+        }
+        let both = printed(&absent);
+        assert!(both.contains("`comand`; did you mean `command`?"), "{both}");
+        assert!(both.contains("`lookups`; did you mean `lookup`?"), "{both}");
+        add_event(&mut part, "lookups");
+        absent.merge(&mut part);
+        let one = printed(&absent);
+        assert!(
+            one.contains("`comand`") && !one.contains("`lookups`"),
+            "{one}"
+        );
+    }
+}

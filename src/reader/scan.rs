@@ -330,8 +330,9 @@ pub(super) fn fold_line(line: Line<'_>, fold: &mut impl Fold) {
 }
 
 /// Number of bytes at which a batch is full: less than the lines that are taken at once, so that
-/// a batch usually consists of one run of them.
-const BATCH_BYTES: usize = LINES_BYTES / 2;
+/// a batch usually consists of one run of them, and little less, so that there are not many more
+/// batches of small segments.
+const BATCH_BYTES: usize = LINES_BYTES / 4 * 3;
 
 /// Limits damage, which takes no bytes of a batch but memory.
 const BATCH_ITEMS_MAX: usize = 4096;

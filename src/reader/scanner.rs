@@ -515,12 +515,13 @@ pub(super) fn damage_of_line(position: Position, bytes: &[u8]) -> Damage {
 
 /// Counts the newlines between two offsets of a file.
 pub(super) fn count_newlines(file: &File, from: u64, to: u64) -> io::Result<u64> {
-    let mut buffer = vec![0; BLOCK_BYTES];
+    let mut buffer = Vec::new();
     let mut offset = from;
     let mut newlines = 0;
     while offset < to {
         let wanted = usize::try_from(to - offset).map_or(BLOCK_BYTES, |left| left.min(BLOCK_BYTES));
-        let read = read_at(file, buffer.get_mut(..wanted).unwrap_or_default(), offset)?;
+        buffer.resize(wanted, 0);
+        let read = read_at(file, &mut buffer, offset)?;
         if read == 0 {
             break;
         }
