@@ -285,7 +285,7 @@ impl Current {
 
     /// Returns the owner's limits in force, unless a thread that no longer exists holds the lock.
     pub(crate) fn storage(&self) -> Option<Storage> {
-        self.get().map(|in_force| in_force.storage.clone())
+        self.get().map(|in_force| in_force.storage)
     }
 
     /// Returns `true` if the owner may have filtered out whole call sites, for which `tracing` then
@@ -299,7 +299,7 @@ impl Current {
     pub(crate) fn set_owner(&self, owner: &Owner) {
         let _before = self.replace(|in_force| InForce {
             owner: Some(owner.policy.clone()),
-            storage: owner.storage.clone(),
+            storage: owner.storage,
             had_hashes: in_force.has_hashes(),
             ..in_force.clone()
         });

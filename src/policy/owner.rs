@@ -118,7 +118,7 @@ impl OwnerFile {
     /// Returns the owner's limits; none if the file does not exist or is invalid.
     pub(crate) fn storage(&self) -> Storage {
         let owner = self.owner();
-        owner.map(|owner| owner.storage.clone()).unwrap_or_default()
+        owner.map(|owner| owner.storage).unwrap_or_default()
     }
 
     /// Returns `true` if the file exists and contains no rule.

@@ -9,7 +9,7 @@ use toml::de::{DeInteger, DeValue};
 use crate::store::limits::{Compression, Limits, READ_LINE_BYTES_MAX};
 
 /// The owner's limits of a directory; a limit that is not set is the application's.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Storage {
     /// The values of the limits that are not set one by one.
     pub(crate) preset: Option<Preset>,

@@ -146,17 +146,14 @@ impl Writer {
     /// Polls the owner's decision for a change.
     pub(super) fn poll(&mut self) -> Option<WatchChange> {
         let change = self.watch.poll(Instant::now());
-        if change.is_some() {
-            self.apply_limits();
-        }
+        self.apply_limits();
         change
     }
 
     /// Gives the store the limits in force: the application's, where the owner has not replaced
     /// them.
     fn apply_limits(&mut self) {
-        if let Some(storage) = self.watch.policy().storage() {
-            let limits = storage.in_force(&self.pending.settings.limits);
+        if let Some(limits) = self.watch.limits(&self.pending.settings.limits) {
             self.store.set_limits(limits);
         }
     }

@@ -14,6 +14,9 @@ const DAY: Duration = Duration::from_hours(24);
 
 /// Limits on memory and disk.
 ///
+/// The owner of the machine can replace those of the directory (`total_bytes_max`, `age_max`,
+/// `compression`) in the table `storage` of `policy.toml`, by smaller or by larger ones.
+///
 /// ```
 /// use localtel::Limits;
 ///
@@ -166,6 +169,19 @@ impl Limits {
 }
 
 impl Limits {
+    /// Returns limits that remove nothing that either of the two keeps.
+    pub(crate) fn milder(&self, other: &Self) -> Self {
+        let segments = self.segments_max.zip(other.segments_max);
+        Self {
+            segment_bytes_max: self.segment_bytes_max.max(other.segment_bytes_max),
+            segment_age_max: self.segment_age_max.max(other.segment_age_max),
+            total_bytes_max: self.total_bytes_max.max(other.total_bytes_max),
+            age_max: self.age_max.max(other.age_max),
+            segments_max: segments.map(|(own, other)| own.max(other)),
+            ..self.clone()
+        }
+    }
+
     /// Returns the lowest number to keep so that one more full segment fits: by size and by count.
     /// These are the bytes and the number of all existing segments, of which some may be lower than
     /// those listed. A segment that cannot be removed frees no room.
@@ -212,6 +228,29 @@ mod tests {
     #[test]
     fn the_defaults_fit_together() {
         assert!(Limits::default().validate().is_ok());
+    }
+
+    #[test]
+    fn the_milder_of_two_limits_keeps_what_either_keeps() {
+        let short = Limits {
+            age_max: DAY,
+            segment_age_max: DAY / 2,
+            total_bytes_max: 1024 * MIB,
+            ..Limits::default()
+        };
+        let few = Limits {
+            segments_max: Some(3),
+            segment_bytes_max: MIB,
+            ..Limits::default()
+        };
+        for milder in [short.milder(&few), few.milder(&short)] {
+            let expected = Limits {
+                total_bytes_max: 1024 * MIB,
+                ..Limits::default()
+            };
+            assert_eq!(milder, expected);
+        }
+        assert_eq!(few.milder(&few), few);
     }
 
     #[test]

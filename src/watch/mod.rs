@@ -28,6 +28,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::policy::owner::OwnerFile;
 use crate::policy::{Current, Policy, Secrets, Unlinked};
 use crate::store::disk::{Access, Directory};
+use crate::store::limits::Limits;
 use crate::store::open_error;
 
 /// Whether a process that does not record polls for consent.
@@ -162,6 +163,18 @@ impl Watch {
     /// Returns the cell with the policy in force.
     pub(crate) fn policy(&self) -> &Arc<Current> {
         &self.policy
+    }
+
+    /// Returns the limits in force, given the application's; nothing if they are not known. Until
+    /// two polls agree on the owner's limits, nothing is removed that the last poll would keep: a
+    /// process that recorded nothing for long would apply old limits with its next record.
+    pub(crate) fn limits(&self, application: &Limits) -> Option<Limits> {
+        let in_force = self.policy.storage()?.in_force(application);
+        let polled = self.polled_owner.as_ref().and_then(OwnerFile::owner);
+        Some(match polled {
+            Some(polled) => in_force.milder(&polled.storage.in_force(application)),
+            None => in_force,
+        })
     }
 
     /// Checks the owner of the directory, given the opened directory, and the owner of that of the

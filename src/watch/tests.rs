@@ -342,3 +342,26 @@ fn limits_of_the_owner_stay_while_the_file_is_invalid_or_missing() {
     assert_eq!(watched.poll_until_change(), (2, Became::Enabled));
     assert_eq!(total_in_force(&watched), Some(8 << 20));
 }
+
+#[test]
+fn until_two_polls_agree_the_milder_limits_apply() {
+    const MIB: u64 = 1 << 20;
+    let mut watched = Watched::open(WhenUndecided::Record, |_| {});
+    // A copy is what a forked child begins with.
+    let copy = watched.watch.clone();
+    let application = Limits::default();
+    let total = |watch: &Watch| watch.limits(&application).unwrap().total_bytes_max / MIB;
+    assert_eq!(total(&watched.watch), 256);
+    for (text, first, second) in [
+        (storage("1 GiB"), 1024, 1024),
+        (storage("8 MiB"), 1024, 8),
+        ("level = \"info\"".to_owned(), 256, 256),
+    ] {
+        watched.put("policy.toml", &text);
+        assert_eq!(watched.poll(), Became::Same);
+        assert_eq!(total(&watched.watch), first, "{text}");
+        assert_eq!(watched.poll(), Became::Enabled);
+        assert_eq!(total(&watched.watch), second, "{text}");
+        assert_eq!(total(&copy), second, "{text}");
+    }
+}

@@ -320,3 +320,27 @@ fn limits_of_the_owner_apply_at_the_next_start() {
     telemetry.flush().unwrap();
     assert!(stored_bytes(&place) <= 4 * MIB);
 }
+
+#[test]
+fn an_idle_program_removes_nothing_that_newer_limits_keep() {
+    const MIB: u64 = 1 << 20;
+    let place = TestPlace::new();
+    let builder = || {
+        let limits = Limits {
+            segment_bytes_max: MIB,
+            total_bytes_max: 4 * MIB,
+            ..Limits::default()
+        };
+        place.builder().limits(limits).delivery(Delivery::Inline)
+    };
+    let idle = builder().try_open().unwrap();
+    let _outcome = idle.record(&Event::new("event"));
+    idle.flush().unwrap();
+    replace(&place, "[storage]\ntotal_bytes_max = \"1 GiB\"\n");
+    record_mib(&builder().try_open().unwrap(), 7);
+    // Long after its last poll.
+    std::thread::sleep(Duration::from_millis(600));
+    record_mib(&idle, 2);
+    let stored = stored_bytes(&place);
+    assert!(stored > 9 * MIB, "{stored}");
+}
