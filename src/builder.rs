@@ -130,7 +130,8 @@ impl Builder {
         self
     }
 
-    /// Sets the limits of the stored data.
+    /// Sets the limits of the stored data. The owner of the machine can replace those of the
+    /// directory.
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
         self

@@ -95,7 +95,8 @@ impl Bounds {
     }
 }
 
-/// The rate at which the directory grew in the last week, and how long its limits hold at that rate.
+/// The rate at which the directory grew in the last week, and how long its limits hold at that
+/// rate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Rate {
@@ -143,10 +144,10 @@ impl Rate {
     }
 }
 
-/// Returns the bytes of a day, from the segments that were started in the last week, given the sizes
-/// of all, the lowest number first, and the times of their first records. Nothing if the directory
-/// is too young: a few minutes are not representative of a day, unless their records fill half of
-/// the total.
+/// Returns the bytes of a day, from the segments that were started in the last week, given the
+/// sizes of all, the lowest number first, and the times of their first records. Nothing if the
+/// directory is too young: a few minutes are not representative of a day, unless their records fill
+/// half of the total.
 fn bytes_per_day(
     sizes: &[u64],
     mut start: impl FnMut(usize) -> Option<OffsetDateTime>,
@@ -287,7 +288,7 @@ mod tests {
         assert_eq!(days(1 << 30, &usual), (0, 0, true));
         let forever = Storage {
             age_max: Some(Duration::MAX),
-            ..usual.clone()
+            ..usual
         };
         assert_eq!(days(MIB, &forever), (256, 256, true));
         let huge = Storage {

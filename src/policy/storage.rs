@@ -1,6 +1,6 @@
 //! The owner's limits of a directory: the table `storage` of `policy.toml`, its values as text, and
-//! the limits in force. Unlike rules, which only restrict, these replace the application's limits in
-//! both directions: the disk belongs to the owner. `owner` reads the file.
+//! the limits in force. Unlike rules, which only restrict, these replace the application's limits
+//! in both directions: the disk belongs to the owner. `owner` reads the file.
 
 use std::time::Duration;
 
@@ -126,8 +126,8 @@ fn total_of(number: &DeInteger<'_>) -> Result<u64, String> {
     }
 }
 
-/// Parses an age with the words that `--since` accepts, from seconds up: `90d`, `12 months`, `1 year
-/// 6 months`. An age in months or years is rounded up to whole days.
+/// Parses an age with the words that `--since` accepts, from seconds up: `90d`, `12 months`,
+/// `1 year 6 months`. An age in months or years is rounded up to whole days.
 ///
 /// # Errors
 ///
@@ -456,6 +456,20 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn any_text_is_a_limit_within_bounds_or_has_a_reason(
+            text in "([0-9]{0,40}[.]?[0-9]{0,12} ?(PiB|TiB|G|mb|B|days?|years|M|é)? ?){0,4}|\\PC*",
+        ) {
+            match parse_total(&text) {
+                Ok(total) => prop_assert!((TOTAL_BYTES_LEAST..=TOTAL_BYTES_MOST).contains(&total)),
+                Err(reason) => prop_assert!(!reason.is_empty()),
+            }
+            match parse_age(&text) {
+                Ok(age) => prop_assert!(age.as_secs() >= AGE_SECONDS_LEAST),
+                Err(reason) => prop_assert!(!reason.is_empty()),
+            }
+        }
+
         /// Whatever the owner sets, valid limits of an application stay valid, and the longest line
         /// stays the same: programs that run have encoded lines already.
         #[test]

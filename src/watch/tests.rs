@@ -327,7 +327,7 @@ fn the_first_part_of_a_file_removes_nothing() {
 }
 
 #[test]
-fn limits_of_the_owner_stay_while_the_file_is_invalid_or_missing() {
+fn limits_stay_while_the_file_is_invalid_or_missing() {
     let mut watched = Watched::open(WhenUndecided::Record, |_| {});
     watched.put("policy.toml", &storage("8 MiB"));
     assert_eq!(watched.poll_until_change(), (2, Became::Enabled));

@@ -336,7 +336,10 @@ fn show(location: &Location, screen: &mut Screen<'_>) -> Result<Exit, Failure> {
         if location.application_policy().is_none() {
             writeln!(out, "{USUAL}")?;
         }
-        writeln!(out, "# You can only forbid more, for example:")?;
+        writeln!(
+            out,
+            "# You can only forbid more, and replace limits of storage, for example:"
+        )?;
         let steps = STEPS.map(|(words, about)| {
             let command = location.command(words);
             (Sanitized(&command).to_string(), about)
@@ -415,13 +418,14 @@ const USUAL: &str = "\
 # errors secrets are masked: passwords, tokens, private keys, addresses, your home and your user name.";
 
 /// Examples for `policy` without a file.
-const STEPS: [(&str, &str); 5] = [
+const STEPS: [(&str, &str); 6] = [
     (
         "policy property user hash",
         "distinguish users without their names",
     ),
     ("policy target hyper drop", "no events of that library"),
     ("policy unnamed drop", "only what a rule keeps"),
+    ("policy storage total_bytes_max 2GiB", "how much is kept"),
     (
         "policy test 'some text'",
         "show which secrets are masked in it",

@@ -1,5 +1,5 @@
-//! The findings of `doctor` on space: a file system with too little room or that is nearly full, and
-//! limits that remove records by size before their age.
+//! The findings of `doctor` on space: a file system with too little room or that is nearly full,
+//! and limits that remove records by size before their age.
 
 use std::time::Duration;
 
@@ -80,8 +80,8 @@ fn about_fill(room: FileSystemRoom, path: &str, full_at_percent: u8) -> Option<F
     })
 }
 
-/// Checks that the total holds the records up to their greatest age, at that rate. Where both limits
-/// are only assumed, the application may have set others.
+/// Checks that the total holds the records up to their greatest age, at that rate. Where both
+/// limits are only assumed, the application may have set others.
 fn about_limits(location: &Location, rate: Rate, bounds: &Bounds) -> Option<Finding> {
     let sources = [bounds.set_by.total_bytes_max, bounds.set_by.age_max];
     if sources == [LimitSource::Default; 2] || !rate.is_by_size(bounds) {
