@@ -119,7 +119,12 @@ impl Rate {
     ) -> Option<Self> {
         let sizes: Vec<u64> = segments.iter().map(|(_, bytes)| *bytes).collect();
         let start = |index: usize| first_timestamp_of(directory, segments.get(index)?.0);
-        let per_day = bytes_per_day(&sizes, start, bounds.total_bytes_max, now)?;
+        let is_compressed = |index: usize| {
+            let number = segments.get(index).map(|(number, _)| *number);
+            let plain = number.map(|number| directory.facts(&number.file_name()));
+            bounds.compress && plain.is_some_and(|plain| plain.is_err())
+        };
+        let per_day = bytes_per_day(&sizes, start, is_compressed, bounds.total_bytes_max, now)?;
         Some(Self::new(per_day, bounds))
     }
 
@@ -147,10 +152,12 @@ impl Rate {
 /// Returns the bytes of a day, from the segments that were started in the last week, given the
 /// sizes of all, the lowest number first, and the times of their first records. Nothing if the
 /// directory is too young: a few minutes are not representative of a day, unless their records fill
-/// half of the total.
+/// half of the total. Where segments are compressed, those that wait for it do not count: they
+/// become smaller.
 fn bytes_per_day(
     sizes: &[u64],
     mut start: impl FnMut(usize) -> Option<OffsetDateTime>,
+    is_compressed: impl Fn(usize) -> bool,
     total_bytes_max: u64,
     now: OffsetDateTime,
 ) -> Option<u64> {
@@ -168,12 +175,19 @@ fn bytes_per_day(
     }
     // A segment that was started earlier may be the only one: then its rate counts.
     let begin = begin.min(sizes.len().checked_sub(1)?);
-    let span = match start(begin) {
-        Some(first) if begin == 0 || first <= week_ago => now - first,
-        Some(_) | None if begin > 0 => WINDOW,
+    let from = match start(begin) {
+        Some(first) if begin == 0 || first <= week_ago => first,
+        Some(_) | None if begin > 0 => week_ago,
         Some(_) | None => return None,
     };
-    let bytes: u64 = sizes.iter().skip(begin).sum();
+    let compressed = (begin..sizes.len())
+        .rev()
+        .find(|index| is_compressed(*index));
+    let until = compressed.and_then(|last| Some((last + 1, start(last + 1)?)));
+    let until = until.filter(|(_, time)| *time - from >= SPAN_LEAST && *time <= now);
+    let (end, until) = until.unwrap_or((sizes.len(), now));
+    let span = until - from;
+    let bytes: u64 = sizes.get(begin..end).unwrap_or_default().iter().sum();
     let least = if bytes >= total_bytes_max / 2 {
         SPAN_LEAST_IF_FULL
     } else {
@@ -216,7 +230,27 @@ mod tests {
     fn mib_per_day(segments: &[(Option<i64>, u64)]) -> Option<u64> {
         let sizes: Vec<u64> = segments.iter().map(|(_, mib)| mib * MIB).collect();
         let start = |index: usize| segments[index].0.map(at);
-        bytes_per_day(&sizes, start, 256 * MIB, at(0)).map(|bytes| bytes / MIB)
+        bytes_per_day(&sizes, start, |_| false, 256 * MIB, at(0)).map(|bytes| bytes / MIB)
+    }
+
+    #[test]
+    fn segments_that_wait_for_their_compression_do_not_count() {
+        // Each day a segment of 30 MiB, of which 3 remain; the last two days are not compressed.
+        let starts = |index: usize| Some(at(i64::try_from(index).unwrap() * DAY - 6 * DAY));
+        let rate = |sizes: &[u64]| {
+            let sizes: Vec<u64> = sizes.iter().map(|mib| mib * MIB).collect();
+            let is_compressed = |index: usize| sizes[index] <= 3 * MIB;
+            let rate = bytes_per_day(&sizes, starts, is_compressed, 256 * MIB, at(0));
+            rate.map(|bytes| bytes / MIB)
+        };
+        assert_eq!(rate(&[3, 3, 3, 3, 30, 30]), Some(3));
+        assert_eq!(
+            rate(&[3, 30, 3, 3, 30, 30]),
+            Some(9),
+            "one cannot be compressed"
+        );
+        assert_eq!(rate(&[30, 30, 30, 30, 30, 30]), Some(30), "none is yet");
+        assert_eq!(rate(&[3, 3, 3, 3, 3, 3]), Some(3));
     }
 
     #[test]
