@@ -141,6 +141,11 @@ fn print_limits(status: &Status, out: &mut dyn Write) -> io::Result<()> {
         let lasting = lasting(limits.total_bytes_max, rate);
         let kept = days(rate.kept_days);
         writeln!(out, "days: {lasting}; records are kept for {kept}")?;
+    } else if set_by.total_bytes_max == LimitSource::Owner {
+        writeln!(
+            out,
+            "days: not known yet: the records of less than 6 hours are stored"
+        )?;
     }
     Ok(())
 }
