@@ -57,13 +57,37 @@ pub(super) fn data(home: &Path, size: Size) -> Result<Data> {
             facts
         }
     };
+    read(place, segments, &facts)
+}
+
+/// Returns a directory with the lines of another one in one segment.
+pub(super) fn joined(home: &Path, data: &Data) -> Result<Data> {
+    let place = home.join(format!("joined-{}-{}", data.segments.len(), data.bytes));
+    let segment = place.join("events.000001.jsonl");
+    let is_made = segment.metadata().is_ok_and(|it| it.len() == data.bytes);
+    if !is_made {
+        start(&place)?;
+        let mut file = File::create(&segment)?;
+        for part in &data.segments {
+            std::io::copy(&mut File::open(part)?, &mut file)?;
+        }
+        file.sync_all()?;
+        file.set_permissions(Permissions::from_mode(0o600))?;
+    }
+    let (records, since, recent) = (data.records, &data.since, data.recent);
+    let facts = format!("{VERSION} {records} {since} {recent}");
+    read(place, vec![segment], &facts)
+}
+
+/// Reads a directory that was made, and the facts about it.
+fn read(directory: PathBuf, segments: Vec<PathBuf>, facts: &str) -> Result<Data> {
     let words: Vec<&str> = facts.split_whitespace().collect();
     let [_, records, since, recent] = words.as_slice() else {
-        return Err(format!("{} is invalid: remove it", marker.display()).into());
+        return Err(format!("the facts about {} are invalid", directory.display()).into());
     };
     Ok(Data {
         bytes: warm(&segments)?,
-        directory: place,
+        directory,
         segments,
         records: records.parse()?,
         since: (*since).to_owned(),
@@ -71,13 +95,18 @@ pub(super) fn data(home: &Path, size: Size) -> Result<Data> {
     })
 }
 
-/// Writes the directory, and returns the facts about it.
-fn make(place: &Path, segments: &[PathBuf], size: Size) -> Result<String> {
+/// Makes an empty directory.
+fn start(place: &Path) -> Result<()> {
     if place.exists() {
         fs::remove_dir_all(place)?;
     }
     fs::create_dir_all(place)?;
-    fs::set_permissions(place, Permissions::from_mode(0o700))?;
+    Ok(fs::set_permissions(place, Permissions::from_mode(0o700))?)
+}
+
+/// Writes the directory, and returns the facts about it.
+fn make(place: &Path, segments: &[PathBuf], size: Size) -> Result<String> {
+    start(place)?;
     let mut lines = Lines::new();
     let mut segment = Vec::with_capacity(size.segment_bytes);
     for (at, path) in segments.iter().enumerate() {

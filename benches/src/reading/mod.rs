@@ -2,8 +2,10 @@
 //! that read the same lines.
 
 mod follower;
+mod formats;
 mod generator;
 mod lines;
+mod passes;
 mod process;
 mod task;
 mod tools;
@@ -19,10 +21,13 @@ use crate::results::{Bound, Figure, Section};
 pub(crate) fn run(effort: Effort) -> Result<Section> {
     let tools = Tools::gather(effort)?;
     let home = tools::target()?.join("reading");
-    let [whole, part] = effort.pick([WHOLE, EIGHTH], [QUICK_WHOLE, QUICK_PART]);
+    let [whole, part, many] = effort.pick([WHOLE, EIGHTH, MANY], QUICK);
+    let many = generator::data(&home, many)?;
     let shares = Shares {
         whole: generator::data(&home, whole)?,
         part: generator::data(&home, part)?,
+        one: generator::joined(&home, &many)?,
+        many,
     };
     let rounds = effort.pick(ROUNDS, 1);
     let answers = |task: Task<'_>| task.run(rounds);
@@ -31,19 +36,26 @@ pub(crate) fn run(effort: Effort) -> Result<Section> {
     let slow = answers(slow(&tools, &shares))?;
     let people = answers(people(&tools, &shares))?;
     let end = answers(end(&tools, &shares))?;
+    let word = answers(formats::word(&tools, &shares))?;
+    let csv = answers(formats::csv(&tools, &shares))?;
+    let pretty = answers(formats::pretty(&tools, &shares))?;
+    let commands = answers(passes::commands(&tools, &shares))?;
+    let segments = answers(passes::segments(&tools, &shares))?;
     let followed = follower::follow(&tools.localtel, effort)?;
     let figures = [
         conditions("`show -l error -o json`", &errors),
         conditions("`show event=command result=ERROR -o json`", &failures),
         numbers(&slow),
         for_people(&people),
+        formats::figures(&word, &csv, &pretty),
+        passes::figures(&commands, &segments, shares.many.segments.len()),
         at_the_end(&end),
         memory(&errors, &people),
         followed.figures().into(),
     ];
-    let mut tables: Vec<_> = [&errors, &failures, &slow, &people, &end]
-        .map(Answers::table)
-        .into();
+    let all = [&errors, &failures, &slow, &people, &word, &csv, &pretty];
+    let all = all.into_iter().chain([&commands, &segments, &end]);
+    let mut tables: Vec<_> = all.map(Answers::table).collect();
     tables.push(followed.table());
     Ok(Section {
         title: "Reading",
@@ -63,18 +75,22 @@ pub(crate) fn child(arguments: &[&str]) -> Result<()> {
 }
 
 fn about(tools: &Tools, shares: &Shares, rounds: usize) -> String {
-    let Shares { whole, part } = shares;
+    let Shares {
+        whole, part, many, ..
+    } = shares;
     format!(
         "{}\n\nA directory of {} records in {} segments, {} MB, generated and in the page cache. Each contender \
          is a process, measured from start to end, that prints into a pipe, where its lines are counted; a run \
          fails if contenders print different numbers of lines. `rg`, `hl` and localtel use all cores, `jq` and \
          `jaq` one. `jq` and `jaq` read only a part, {} of the segments, and ratios compare the time per byte. \
-         Rounds: {rounds}; numbers are medians.",
+         Another directory has {} MB in {} segments. Rounds: {rounds}; numbers are medians.",
         tools.about(),
         whole.records,
         whole.segments.len(),
         whole.bytes / 1_000_000,
         part.segments.len(),
+        many.bytes / 1_000_000,
+        many.segments.len(),
     )
 }
 
@@ -164,15 +180,20 @@ fn rg(text: &str) -> [&str; 5] {
 fn conditions(what: &str, answers: &Answers) -> Vec<Figure> {
     let bounds = [(Peer::Jq, 40.0), (Peer::Jaq, 18.0)];
     let mut figures = ahead(what, answers, &bounds);
-    let own = answers.of("localtel", Share::Whole);
-    let peer = answers.of(Peer::Ripgrep.name(), Share::Whole);
-    figures.extend(own.zip(peer).map(|(own, peer)| Figure {
-        what: format!("{what}: time relative to `rg` for one plain string"),
-        target: Bound::AtMost(4.0),
+    figures.extend(beside_rg(what, "one plain string", answers, 4.0));
+    figures
+}
+
+/// Returns how many times as long as `rg` localtel takes.
+fn beside_rg(what: &str, text: &str, answers: &Answers, bound: f64) -> Option<Figure> {
+    let own = answers.of("localtel", Share::Whole)?;
+    let peer = answers.of(Peer::Ripgrep.name(), Share::Whole)?;
+    Some(Figure {
+        what: format!("{what}: time relative to `rg` for {text}"),
+        target: Bound::AtMost(bound),
         measured: own.seconds() / peer.seconds(),
         unit: "×",
-    }));
-    figures
+    })
 }
 
 fn numbers(answers: &Answers) -> Vec<Figure> {
@@ -291,12 +312,23 @@ const EIGHTH: Size = Size {
     segment_bytes: 16 << 20,
 };
 
-const QUICK_WHOLE: Size = Size {
-    segments: 4,
-    segment_bytes: 2 << 20,
+/// As many bytes as `EIGHTH`, in segments of a program that rotates often.
+const MANY: Size = Size {
+    segments: 5000,
+    segment_bytes: 26 << 10,
 };
 
-const QUICK_PART: Size = Size {
-    segments: 2,
-    segment_bytes: 2 << 20,
-};
+const QUICK: [Size; 3] = [
+    Size {
+        segments: 4,
+        segment_bytes: 2 << 20,
+    },
+    Size {
+        segments: 2,
+        segment_bytes: 2 << 20,
+    },
+    Size {
+        segments: 100,
+        segment_bytes: 26 << 10,
+    },
+];

@@ -71,7 +71,8 @@ pub(super) fn measure(words: &[&str]) -> Result<()> {
     let status = process.wait()?;
     let wall = start.elapsed().as_micros();
     // A program that prints errors has not read everything, even if its status is 0.
-    if !status.success() || !errors.is_empty() {
+    let is_done = matches!(status.code(), Some(0 | FINDINGS));
+    if !is_done || !errors.is_empty() {
         return Err(format!("{program} ended with {status} and printed: {errors}").into());
     }
     let (processor, peak_bytes) = children()?;
@@ -110,6 +111,9 @@ pub(super) fn newlines(bytes: &[u8]) -> u64 {
 
 /// The word for this measurement.
 pub(super) const MEASUREMENT: &str = "process";
+
+/// The exit code of a command that has read everything and found something, as `doctor` does.
+const FINDINGS: i32 = 3;
 
 /// The capacity of a pipe.
 const PIPE_BYTES: usize = 64 * 1024;

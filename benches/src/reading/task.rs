@@ -16,6 +16,10 @@ pub(super) struct Shares {
     pub(super) whole: Data,
     /// A smaller directory, for programs that would take minutes.
     pub(super) part: Data,
+    /// Thousands of small segments.
+    pub(super) many: Data,
+    /// The lines of `many` in one segment.
+    pub(super) one: Data,
 }
 
 /// The input of a contender.
@@ -25,6 +29,8 @@ pub(super) enum Share {
     Part,
     /// The first segment, to check whether the time is proportional to the bytes.
     Segment,
+    Many,
+    One,
 }
 
 impl Share {
@@ -33,6 +39,8 @@ impl Share {
             Self::Whole => "all",
             Self::Part => "a part",
             Self::Segment => "one segment",
+            Self::Many => "many segments",
+            Self::One => "the same lines in one",
         }
     }
 }
@@ -42,6 +50,8 @@ impl Shares {
         match share {
             Share::Whole => &self.whole,
             Share::Part | Share::Segment => &self.part,
+            Share::Many => &self.many,
+            Share::One => &self.one,
         }
     }
 
@@ -49,7 +59,7 @@ impl Shares {
     fn files(&self, share: Share) -> Vec<String> {
         let segments = &self.data(share).segments;
         let taken = match share {
-            Share::Whole | Share::Part => segments.len(),
+            Share::Whole | Share::Part | Share::Many | Share::One => segments.len(),
             Share::Segment => 1,
         };
         let name = |path: &PathBuf| path.display().to_string();
@@ -63,7 +73,7 @@ impl Shares {
     fn bytes(&self, share: Share) -> Result<f64> {
         let data = self.data(share);
         Ok(match share {
-            Share::Whole | Share::Part => float(data.bytes),
+            Share::Whole | Share::Part | Share::Many | Share::One => float(data.bytes),
             Share::Segment => {
                 let first = data.segments.first().ok_or("there is no segment")?;
                 float(first.metadata()?.len())
@@ -79,6 +89,8 @@ pub(super) enum Lines {
     AsOthers,
     /// Exactly this number.
     Exactly(u64),
+    /// The same number in each round.
+    Any,
 }
 
 /// A program with its arguments.
@@ -187,6 +199,7 @@ fn agree(title: &str, contenders: &[Contender]) -> Result<()> {
         let expected = match contender.lines {
             Lines::Exactly(lines) => Some(lines),
             Lines::AsOthers => contenders.iter().find(is_alike).map(|first| first.printed),
+            Lines::Any => Some(contender.printed),
         };
         if expected != Some(contender.printed) {
             return Err(format!(

@@ -1,0 +1,94 @@
+//! The commands that read the whole directory beside a condition, which does the least; and thousands
+//! of segments beside one.
+
+use super::task::{Answers, Lines, Share, Shares, Task};
+use super::tools::Tools;
+use crate::results::{Bound, Figure};
+
+/// The commands, and a condition.
+pub(super) fn commands<'a>(tools: &'a Tools, shares: &'a Shares) -> Task<'a> {
+    let all = Lines::Exactly(shares.whole.records);
+    let last = ["show", "--sort", "-n", "10", "-o", "json"];
+    Task::new("Commands that read everything", tools, shares)
+        .localtel(Share::Whole, &CONDITION, Lines::Any)
+        .localtel(Share::Whole, &["status"], Lines::Any)
+        .localtel(Share::Whole, &["explain"], Lines::Any)
+        .localtel(Share::Whole, &["doctor"], Lines::Any)
+        .localtel(Share::Whole, &last, Lines::Exactly(10))
+        .localtel(Share::Whole, &["show", "-o", "json"], all)
+        .localtel(Share::Whole, &["show", "-r", "-o", "json"], all)
+}
+
+/// Commands for many segments, and for the same lines in one.
+pub(super) fn segments<'a>(tools: &'a Tools, shares: &'a Shares) -> Task<'a> {
+    let task = Task::new("Many segments", tools, shares);
+    [&CONDITION[..], &BACKWARDS, &["status"], &["doctor"]]
+        .iter()
+        .fold(task, |task, words| {
+            task.localtel(Share::Many, words, Lines::Any)
+                .localtel(Share::One, words, Lines::Any)
+        })
+}
+
+/// Returns the figures of the two tasks.
+pub(super) fn figures(commands: &Answers, segments: &Answers, count: usize) -> Vec<Figure> {
+    let condition = "`show 'duration>990' -o json`";
+    let of_commands = [
+        ("`status`", "status", condition, SLOW, 2.0),
+        ("`explain`", "explain", condition, SLOW, 2.0),
+        ("`doctor`", "doctor", condition, SLOW, 2.0),
+        (
+            "`show --sort -n 10 -o json`",
+            "show --sort",
+            condition,
+            SLOW,
+            3.0,
+        ),
+        (
+            "`show -r -o json`",
+            "show -r",
+            "`show -o json`",
+            "show -o",
+            1.5,
+        ),
+    ];
+    let of_commands = of_commands
+        .into_iter()
+        .filter_map(|(what, own, of, base, bound)| {
+            let seconds = |words| Some(commands.of(&localtel(words), Share::Whole)?.seconds());
+            Some(Figure {
+                what: format!("{what}: time relative to {of}"),
+                target: Bound::AtMost(bound),
+                measured: seconds(own)? / seconds(base)?,
+                unit: "×",
+            })
+        });
+    let of_segments = [
+        (condition, SLOW),
+        ("`show -r -o json`", "show -r"),
+        ("`status`", "status"),
+        ("`doctor`", "doctor"),
+    ];
+    let of_segments = of_segments.into_iter().filter_map(|(what, words)| {
+        let seconds = |share| Some(segments.of(&localtel(words), share)?.seconds());
+        Some(Figure {
+            what: format!("{what} of {count} segments: time relative to the same lines in one"),
+            target: Bound::AtMost(1.2),
+            measured: seconds(Share::Many)? / seconds(Share::One)?,
+            unit: "×",
+        })
+    });
+    of_commands.chain(of_segments).collect()
+}
+
+/// Returns the beginning of the name of a contender.
+fn localtel(words: &str) -> String {
+    format!("localtel {words}")
+}
+
+/// The beginning of the words of the condition.
+const SLOW: &str = "show duration";
+
+const CONDITION: [&str; 4] = ["show", "duration>990", "-o", "json"];
+
+const BACKWARDS: [&str; 4] = ["show", "-r", "-o", "json"];
