@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
+use rustc_hash::FxHashMap;
 use serde::Serialize;
 use uuid::Uuid;
 
@@ -124,6 +125,28 @@ impl Tally {
     }
 }
 
+/// Number of occurrences of each name in one part: the same few names are in most records.
+#[derive(Debug, Default)]
+struct NameCounts(FxHashMap<Vec<u8>, u64>);
+
+impl NameCounts {
+    fn add(&mut self, name: RawText<'_>) {
+        let name = name.decoded_bytes();
+        match self.0.get_mut(&*name) {
+            Some(count) => *count += 1,
+            None => {
+                self.0.insert(name.into_owned(), 1);
+            }
+        }
+    }
+
+    fn move_to(&mut self, tally: &mut Tally) {
+        for (name, times) in self.0.drain() {
+            tally.add(&String::from_utf8_lossy(&name), times);
+        }
+    }
+}
+
 impl Losses {
     fn add(&mut self, other: Self) {
         self.dropped = self.dropped.saturating_add(other.dropped);
@@ -143,6 +166,9 @@ pub(crate) struct SessionTally {
     ended: u64,
     left_to_parents: u64,
     is_full: bool,
+    /// The text of the session of the last record, if it is open: most records follow one of the
+    /// same session.
+    last: Vec<u8>,
 }
 
 /// A session that has begun and not ended.
@@ -163,10 +189,15 @@ impl SessionTally {
 
     /// Adds a record.
     pub(crate) fn note(&mut self, raw: &RawRecord<'_>) {
+        let event = OfSession::read(raw);
+        if event == OfSession::Nothing && self.last == raw.session.bytes() {
+            return;
+        }
+        self.last.clear();
         // It was checked when the record was read.
         let session = Uuid::try_parse_ascii(raw.session.bytes()).unwrap_or_default();
-        let event = OfSession::read(raw);
         if event == OfSession::Nothing && self.open.contains_key(&session) {
+            self.last.extend_from_slice(raw.session.bytes());
             return;
         }
         let mut open = OpenSession {
@@ -315,6 +346,10 @@ struct Contents {
     sessions: SessionTally,
     /// The earliest and the latest time of a record.
     times: Option<(LineTime, LineTime)>,
+    /// The names that are not in the summary yet.
+    events: NameCounts,
+    targets: NameCounts,
+    sources: NameCounts,
 }
 
 impl Contents {
@@ -323,7 +358,15 @@ impl Contents {
         self.times = Some((earliest.min(first), latest.max(last)));
     }
 
-    fn sum_up(self, sizes: Vec<(SegmentNumber, u64)>) -> Summary {
+    /// Moves the names to the summary.
+    fn move_names(&mut self) {
+        self.events.move_to(&mut self.summary.events);
+        self.targets.move_to(&mut self.summary.targets);
+        self.sources.move_to(&mut self.summary.sources);
+    }
+
+    fn sum_up(mut self, sizes: Vec<(SegmentNumber, u64)>) -> Summary {
+        self.move_names();
         let (sessions, losses) = self.sessions.finish();
         let segments: Vec<SegmentSize> = sizes
             .into_iter()
@@ -350,11 +393,11 @@ impl Contents {
         let summary = &mut self.summary;
         summary.records += 1;
         *summary.levels.entry(raw.level).or_default() += 1;
-        if let Some(event) = raw.event.map(RawText::decoded) {
-            summary.events.add(&event, 1);
+        if let Some(event) = raw.event {
+            self.events.add(event);
         }
-        summary.targets.add(&raw.target.decoded(), 1);
-        summary.sources.add(&raw.source.decoded(), 1);
+        self.targets.add(raw.target);
+        self.sources.add(raw.source);
     }
 }
 
@@ -373,7 +416,8 @@ impl Fold for Contents {
     }
 
     fn merge(&mut self, later: &mut Self) {
-        let later = std::mem::take(later);
+        let mut later = std::mem::take(later);
+        later.move_names();
         self.sessions.merge(later.sessions);
         if let Some((first, last)) = later.times {
             self.add_times(first, last);

@@ -1,23 +1,24 @@
 //! The names of recorded properties that suggest secrets, and the number of their texts that are
 //! recorded in clear. `policy` defines those names; `doctor` and `explain` show them.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
+use rustc_hash::FxHashMap;
 use serde::{Serialize, Serializer};
 use serde_json::Value;
 
 use super::{Location, ShellWord};
 use crate::policy::owner::OwnerFile;
 use crate::policy::{Action, MASKED, NamePath, Naming, Secrets};
-use crate::record::raw::{Object, RawRecord, RawValue};
+use crate::record::raw::{Object, RawJson, RawRecord, RawText};
 
 /// The names that were found, as many as are kept.
 #[derive(Debug, Default)]
 pub struct SecretNames {
     names: BTreeMap<String, Texts>,
-    /// The names that were read: the same few occur in most records, and reading each of them every
-    /// time takes a third of the time of `doctor`.
-    paths: HashMap<String, NamePath>,
+    /// The names without escapes that were read: the same few occur in most records, and reading
+    /// each of them every time takes a third of the time of `doctor`.
+    paths: FxHashMap<Vec<u8>, NamePath>,
 }
 
 /// Number of recorded texts of one name.
@@ -46,43 +47,45 @@ impl Serialize for SecretNames {
 impl SecretNames {
     /// Adds the properties of a record and of the spans around it.
     pub fn add(&mut self, raw: &RawRecord<'_>) {
-        for (name, value) in raw.objects().flat_map(Object::members) {
-            self.add_property(&name, &value);
+        for (name, json) in raw.objects().flat_map(Object::raw_members) {
+            self.add_property(name, json);
         }
     }
 
     /// Adds a property of a record or of a span.
-    pub fn add_property(&mut self, name: &str, value: &RawValue<'_>) {
-        match value {
-            RawValue::Text(text) => {
+    pub fn add_property(&mut self, name: RawText<'_>, json: RawJson<'_>) {
+        match json.bytes().first() {
+            Some(b'"') => {
                 if self.path_of(name).naming() == Naming::Secret {
-                    self.count(name, text);
+                    let text = json.text().map(RawText::decoded).unwrap_or_default();
+                    self.count(&name.decoded(), &text);
                 }
             }
-            RawValue::Compound(json) => {
-                if let Ok(value) = serde_json::from_str(json) {
+            Some(b'{' | b'[') => {
+                if let Ok(value) = serde_json::from_slice(json.bytes()) {
                     let path = self.path_of(name);
-                    self.add_value(&mut name.to_owned(), path, &value);
+                    self.add_value(&mut name.decoded().into_owned(), path, &value);
                 }
             }
-            RawValue::Number(_) | RawValue::Word(_) => {}
+            Some(_) | None => {}
         }
     }
 
-    fn path_of(&mut self, name: &str) -> NamePath {
-        if let Some(known) = self.paths.get(name) {
+    fn path_of(&mut self, name: RawText<'_>) -> NamePath {
+        if let Some(known) = self.paths.get(name.bytes()) {
             return *known;
         }
-        let path = NamePath::of(name);
-        if self.paths.len() < PATHS_MAX && name.len() <= NAME_BYTES_MAX {
-            self.paths.insert(name.to_owned(), path);
+        let decoded = name.decoded();
+        let path = NamePath::of(&decoded);
+        if name.is_plain() && self.paths.len() < PATHS_MAX && decoded.len() <= NAME_BYTES_MAX {
+            self.paths.insert(name.bytes().to_vec(), path);
         }
         path
     }
 
-    /// Adds the names of later records.
-    pub fn merge(&mut self, later: Self) {
-        for (path, texts) in later.names {
+    /// Adds the names of later records, and leaves `later` empty.
+    pub fn merge(&mut self, later: &mut Self) {
+        for (path, texts) in std::mem::take(&mut later.names) {
             self.add_texts(&path, texts);
         }
     }

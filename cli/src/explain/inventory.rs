@@ -2,20 +2,24 @@
 //! example. One pass of the reader in bounded memory; what exceeds the limits is only counted.
 //! `explain` prints it.
 
-use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::HashMap;
 
 use localtel::Level;
 use localtel::admin::{RecordPart, SecretNames};
-use localtel::read::raw::{RawRecord, RawText, RawValue};
+use localtel::read::raw::{RawJson, RawRecord, RawText};
 use localtel::read::{Damage, Fold, Line};
 use serde::Serialize;
+use serde_json::Value;
 
 /// The contents of a directory, by event and property.
 #[derive(Debug, Default)]
 pub(super) struct Inventory {
-    /// The events, by target and name.
-    pub(super) events: BTreeMap<EventKey, EventTally>,
+    /// The events, in the order of their first occurrence.
+    events: Vec<EventTally>,
+    /// The place of each event, by the bytes of its key.
+    places: HashMap<Vec<u8>, usize>,
+    /// The bytes of the last key that was searched for; their memory is used again.
+    key: Vec<u8>,
     /// Number of readable records.
     pub(super) records: u64,
     /// Number of those records whose events exceed the limit.
@@ -34,16 +38,11 @@ pub(super) struct EventKey {
     pub(super) event: Option<String>,
 }
 
-impl EventKey {
-    fn is_short(&self) -> bool {
-        let event = self.event.as_deref().unwrap_or_default();
-        self.target.len() <= NAME_BYTES_MAX && event.len() <= NAME_BYTES_MAX
-    }
-}
-
 /// The records of one event.
 #[derive(Debug)]
 pub(super) struct EventTally {
+    /// The event.
+    pub(super) key: EventKey,
     /// Number of records.
     pub(super) records: u64,
     /// The highest level of them.
@@ -76,6 +75,36 @@ impl PropertyId {
             None => RecordPart::Property(&self.name),
         }
     }
+
+    fn is_short(&self) -> bool {
+        let span = self.in_span.as_deref().unwrap_or_default();
+        self.name.len() <= NAME_BYTES_MAX && span.len() <= NAME_BYTES_MAX
+    }
+}
+
+/// The span and name of a property, as they are in a line.
+#[derive(Clone, Copy)]
+struct RawId<'a> {
+    in_span: Option<RawText<'a>>,
+    name: RawText<'a>,
+}
+
+impl RawId<'_> {
+    fn is(self, id: &PropertyId) -> bool {
+        let is_span = || match (self.in_span, &id.in_span) {
+            (Some(own), Some(span)) => own.is(span),
+            (None, None) => true,
+            (Some(_), None) | (None, Some(_)) => false,
+        };
+        self.name.is(&id.name) && is_span()
+    }
+
+    fn decoded(self) -> PropertyId {
+        PropertyId {
+            in_span: self.in_span.map(|span| span.decoded().into_owned()),
+            name: self.name.decoded().into_owned(),
+        }
+    }
 }
 
 /// The values of one property.
@@ -84,14 +113,29 @@ pub(super) struct Values {
     /// Number of records with a value.
     pub(super) records: u64,
     /// The types of the values.
-    pub(super) kinds: BTreeSet<ValueType>,
-    /// The latest value that is not null, cut to a recognisable length.
-    pub(super) example: Example,
+    pub(super) kinds: ValueTypes,
+    latest: LatestValue,
     /// The record that was counted last, since several spans of a record may have the same name.
     counted: u64,
 }
 
-/// A value as text.
+/// A value of a line.
+#[derive(Clone, Copy)]
+struct LineValue<'a> {
+    kind: ValueType,
+    /// A string between its quotes, other values as JSON.
+    bytes: &'a [u8],
+}
+
+/// The latest value that is not null. Its text is only created to be shown.
+#[derive(Debug)]
+struct LatestValue {
+    kind: ValueType,
+    /// The bytes as they are in the line, but for a long value those of its beginning.
+    bytes: Vec<u8>,
+}
+
+/// A value as text, cut to a recognisable length.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
 pub(super) struct Example {
@@ -103,7 +147,7 @@ pub(super) struct Example {
 }
 
 /// A type of JSON values.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum ValueType {
     /// A string.
@@ -120,43 +164,108 @@ pub(super) enum ValueType {
     Null,
 }
 
-impl Example {
-    fn of(value: &RawValue<'_>) -> Self {
-        let mut example = Self {
-            kind: ValueType::of(value),
-            text: String::new(),
-        };
-        example.set_text(&value.to_text());
-        example
+impl ValueType {
+    const ALL: [Self; 6] = [
+        Self::String,
+        Self::Number,
+        Self::Boolean,
+        Self::Array,
+        Self::Object,
+        Self::Null,
+    ];
+
+    const fn bit(self) -> u8 {
+        1 << self as u8
+    }
+}
+
+/// A set of types.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct ValueTypes(u8);
+
+impl ValueTypes {
+    /// Returns `true` if it contains the type.
+    pub(super) fn contains(self, kind: ValueType) -> bool {
+        self.0 & kind.bit() != 0
     }
 
-    /// Sets the text, cut to the length of an example.
-    fn set_text(&mut self, text: &str) {
-        self.text.clear();
-        if text.len() <= EXAMPLE_LETTERS_MAX {
-            self.text.push_str(text);
-            return;
+    /// Returns the types in it.
+    pub(super) fn iter(self) -> impl Iterator<Item = ValueType> {
+        let all = ValueType::ALL.into_iter();
+        all.filter(move |kind| self.contains(*kind))
+    }
+}
+
+impl<'a> LineValue<'a> {
+    fn of(json: RawJson<'a>) -> Self {
+        if let Some(text) = json.text() {
+            return Self::of_text(text);
         }
-        let end = text.char_indices().nth(EXAMPLE_LETTERS_MAX);
-        match end.and_then(|(end, _)| text.get(..end)) {
-            Some(beginning) => {
-                self.text.push_str(beginning);
-                self.text.push('…');
-            }
-            None => self.text.push_str(text),
+        let bytes = json.bytes();
+        let kind = match bytes.first() {
+            Some(b'{') => ValueType::Object,
+            Some(b'[') => ValueType::Array,
+            Some(b't' | b'f') => ValueType::Boolean,
+            Some(b'n') => ValueType::Null,
+            Some(_) | None => ValueType::Number,
+        };
+        Self { kind, bytes }
+    }
+
+    fn of_text(text: RawText<'a>) -> Self {
+        Self {
+            kind: ValueType::String,
+            bytes: text.bytes(),
+        }
+    }
+
+    /// Returns the text as in an example.
+    fn text(self) -> String {
+        let parsed = match self.kind {
+            ValueType::String => serde_json::from_slice(&[b"\"", self.bytes, b"\""].concat()),
+            ValueType::Number
+            | ValueType::Boolean
+            | ValueType::Array
+            | ValueType::Object
+            | ValueType::Null => serde_json::from_slice(self.bytes),
+        };
+        let text = match parsed {
+            Ok(Value::String(text)) => text,
+            Ok(value) => value.to_string(),
+            // The beginning of a long value.
+            Err(_) => String::from_utf8_lossy(self.bytes).into_owned(),
+        };
+        match text.char_indices().nth(EXAMPLE_LETTERS_MAX) {
+            Some((end, _)) => text.get(..end).unwrap_or_default().to_owned() + "…",
+            None => text,
         }
     }
 }
 
-impl ValueType {
-    fn of(value: &RawValue<'_>) -> Self {
-        match value {
-            RawValue::Text(_) => Self::String,
-            RawValue::Number(_) => Self::Number,
-            RawValue::Word(word) if word == "null" => Self::Null,
-            RawValue::Word(_) => Self::Boolean,
-            RawValue::Compound(json) if json.starts_with('[') => Self::Array,
-            RawValue::Compound(_) => Self::Object,
+impl LatestValue {
+    fn of(value: LineValue<'_>) -> Self {
+        let mut latest = Self {
+            kind: value.kind,
+            bytes: Vec::new(),
+        };
+        latest.set(value);
+        latest
+    }
+
+    fn set(&mut self, value: LineValue<'_>) {
+        self.kind = value.kind;
+        self.bytes.clear();
+        if value.bytes.len() <= LATEST_BYTES_MAX {
+            return self.bytes.extend_from_slice(value.bytes);
+        }
+        let text = value.text();
+        if value.kind == ValueType::String {
+            let quoted = serde_json::to_string(&text).unwrap_or_default();
+            let end = quoted.len().saturating_sub(1);
+            let within = quoted.get(1..end).unwrap_or_default();
+            self.bytes.extend_from_slice(within.as_bytes());
+        } else {
+            self.bytes.extend_from_slice(text.as_bytes());
         }
     }
 }
@@ -164,50 +273,42 @@ impl ValueType {
 impl Values {
     /// Returns `true` if one of the values was a string.
     pub(super) fn has_texts(&self) -> bool {
-        self.kinds.contains(&ValueType::String)
+        self.kinds.contains(ValueType::String)
     }
 
-    fn first(value: &RawValue<'_>, record: u64) -> Self {
-        let example = Example::of(value);
+    /// Returns the latest value that is not null.
+    pub(super) fn example(&self) -> Example {
+        let LatestValue { kind, bytes } = &self.latest;
+        let text = LineValue { kind: *kind, bytes }.text();
+        Example { kind: *kind, text }
+    }
+
+    fn first(value: LineValue<'_>, record: u64) -> Self {
         Self {
             records: 1,
-            kinds: BTreeSet::from([example.kind]),
-            example,
+            kinds: ValueTypes(value.kind.bit()),
+            latest: LatestValue::of(value),
             counted: record,
         }
     }
 
-    fn add(&mut self, value: &RawValue<'_>, record: u64) {
+    fn add(&mut self, value: LineValue<'_>, record: u64) {
         if self.counted != record {
             self.records += 1;
             self.counted = record;
         }
-        let kind = ValueType::of(value);
-        self.kinds.insert(kind);
-        if kind != ValueType::Null {
-            self.example.kind = kind;
-            self.example.set_text(&value.to_text());
+        self.kinds.0 |= value.kind.bit();
+        if value.kind != ValueType::Null {
+            self.latest.set(value);
         }
     }
 
     fn merge(&mut self, later: Self) {
         self.records += later.records;
-        self.kinds.extend(later.kinds);
-        if later.example.kind != ValueType::Null {
-            self.example = later.example;
+        self.kinds.0 |= later.kinds.0;
+        if later.latest.kind != ValueType::Null {
+            self.latest = later.latest;
         }
-    }
-}
-
-impl Inventory {
-    /// Returns the event of that key, or `None` at the limit.
-    fn event(&mut self, key: EventKey, level: Level) -> Option<&mut EventTally> {
-        let has_room = self.events.len() < EVENTS_MAX && key.is_short();
-        if !has_room && !self.events.contains_key(&key) {
-            return None;
-        }
-        let event = self.events.entry(key);
-        Some(event.or_insert_with(|| EventTally::new(level)))
     }
 }
 
@@ -220,85 +321,102 @@ impl Fold for Inventory {
     fn damage(&mut self, _: Damage) {}
 
     fn merge(&mut self, later: &mut Self) {
-        let later = std::mem::take(later);
-        self.records += later.records;
-        self.records_of_others += later.records_of_others;
-        self.secret_names.merge(later.secret_names);
-        for (key, tally) in later.events {
-            let mut known = self.properties;
-            match self.event(key, tally.level) {
-                Some(event) => event.merge(tally, &mut known),
+        self.records += std::mem::take(&mut later.records);
+        self.records_of_others += std::mem::take(&mut later.records_of_others);
+        self.secret_names.merge(&mut later.secret_names);
+        later.properties = 0;
+        later.places.clear();
+        for tally in later.events.drain(..) {
+            let EventKey { target, event } = &tally.key;
+            let event = event.as_ref().map(String::as_bytes);
+            let place = self.place_of(target.as_bytes(), event, tally.level);
+            match place.and_then(|place| self.events.get_mut(place)) {
+                Some(event) => event.merge(tally, &mut self.properties),
                 None => self.records_of_others += tally.records,
             }
-            self.properties = known;
         }
     }
 }
 
 impl Inventory {
-    /// Counts a record.
-    fn add(&mut self, raw: &RawRecord<'_>) {
-        self.records += 1;
-        let of_spans = raw.spans.iter();
-        let of_spans = of_spans.map(|(name, object)| (Some(name.decoded()), object.members()));
-        let parts: Vec<_> = std::iter::once((None, raw.properties.members()))
-            .chain(of_spans)
-            .collect();
-        for (name, value) in parts.iter().flat_map(|(_, members)| members) {
-            self.secret_names.add_property(name, value);
-        }
-        let key = EventKey {
-            target: raw.target.decoded().into_owned(),
-            event: raw.event.map(|event| event.decoded().into_owned()),
-        };
-        let (number, mut known) = (self.records, self.properties);
-        let Some(event) = self.event(key, raw.level) else {
-            self.records_of_others += 1;
-            return;
-        };
-        event.records += 1;
-        event.level = event.level.max(raw.level);
-        if let Some(message) = raw.message.map(RawText::decoded) {
-            event.add_message(&RawValue::Text(message), number);
-        }
-        for (in_span, members) in &parts {
-            event.add(in_span.as_deref(), members, number, &mut known);
-        }
-        self.properties = known;
+    /// Returns the events, sorted by their keys.
+    pub(super) fn events(&self) -> Vec<&EventTally> {
+        let mut events: Vec<_> = self.events.iter().collect();
+        events.sort_by_key(|event| &event.key);
+        events
     }
-}
 
-impl EventTally {
-    fn new(level: Level) -> Self {
-        Self {
+    /// Returns the place of an event, which is added if there is room.
+    fn place_of(&mut self, target: &[u8], event: Option<&[u8]>, level: Level) -> Option<usize> {
+        self.key.clear();
+        self.key.extend_from_slice(target);
+        if let Some(event) = event {
+            self.key.push(KEY_SEPARATOR);
+            self.key.extend_from_slice(event);
+        }
+        if let Some(place) = self.places.get(&self.key) {
+            return Some(*place);
+        }
+        let is_short = |name: &[u8]| name.len() <= NAME_BYTES_MAX;
+        let place = self.events.len();
+        if place >= EVENTS_MAX || !is_short(target) || !event.is_none_or(is_short) {
+            return None;
+        }
+        self.places.insert(self.key.clone(), place);
+        let decoded = |name: &[u8]| String::from_utf8_lossy(name).into_owned();
+        self.events.push(EventTally {
+            key: EventKey {
+                target: decoded(target),
+                event: event.map(decoded),
+            },
             records: 0,
             level,
             message: None,
             properties: Vec::new(),
             values_of_others: 0,
-        }
+        });
+        Some(place)
     }
 
-    fn add_message(&mut self, message: &RawValue<'_>, record: u64) {
-        match &mut self.message {
-            Some(values) => values.add(message, record),
-            none => *none = Some(Values::first(message, record)),
+    /// Counts a record.
+    fn add(&mut self, raw: &RawRecord<'_>) {
+        self.records += 1;
+        let event = raw.event.map(RawText::decoded_bytes);
+        let place = self.place_of(&raw.target.decoded_bytes(), event.as_deref(), raw.level);
+        let mut event = place.and_then(|place| self.events.get_mut(place));
+        match &mut event {
+            Some(event) => event.add_record(raw, self.records),
+            None => self.records_of_others += 1,
         }
-    }
-
-    /// Adds the values of one record or span; `known` is the number of properties in all events.
-    fn add(
-        &mut self,
-        in_span: Option<&str>,
-        members: &[(Cow<'_, str>, RawValue<'_>)],
-        record: u64,
-        known: &mut usize,
-    ) {
-        for (name, value) in members {
-            match self.values_of(in_span, name) {
-                Some(values) => values.add(value, record),
-                None => self.add_property(in_span, name, Values::first(value, record), known),
+        let of_spans = raw.spans.iter().map(|(name, object)| (Some(name), object));
+        let mut place = 0;
+        for (in_span, object) in std::iter::once((None, raw.properties)).chain(of_spans) {
+            for (name, json) in object.raw_members() {
+                self.secret_names.add_property(name, json);
+                let Some(event) = &mut event else { continue };
+                let (id, value) = (RawId { in_span, name }, LineValue::of(json));
+                if let Some(values) = event.values_of(|known| id.is(known), &mut place) {
+                    values.add(value, self.records);
+                } else {
+                    let values = Values::first(value, self.records);
+                    event.add_property(id.decoded(), values, &mut self.properties);
+                }
             }
+        }
+    }
+}
+
+impl EventTally {
+    /// Counts a record, without its properties.
+    fn add_record(&mut self, raw: &RawRecord<'_>, number: u64) {
+        self.records += 1;
+        self.level = self.level.max(raw.level);
+        let Some(message) = raw.message.map(LineValue::of_text) else {
+            return;
+        };
+        match &mut self.message {
+            Some(values) => values.add(message, number),
+            none => *none = Some(Values::first(message, number)),
         }
     }
 
@@ -311,39 +429,37 @@ impl EventTally {
             (none @ None, later) => *none = later,
             (Some(_), None) => {}
         }
+        let mut place = 0;
         for (id, later) in later.properties {
-            match self.values_of(id.in_span.as_deref(), &id.name) {
+            match self.values_of(|known| *known == id, &mut place) {
                 Some(values) => values.merge(later),
-                None => self.add_property(id.in_span.as_deref(), &id.name, later, known),
+                None => self.add_property(id, later, known),
             }
         }
     }
 
-    fn values_of(&mut self, in_span: Option<&str>, name: &str) -> Option<&mut Values> {
-        let mut properties = self.properties.iter_mut();
-        let of_name =
-            properties.find(|(id, _)| id.name == name && id.in_span.as_deref() == in_span);
-        of_name.map(|(_, values)| values)
+    /// Finds the values of a property, first at that place and then everywhere, and moves the place
+    /// behind them: the records of an event usually have the same properties in the same order.
+    fn values_of(
+        &mut self,
+        is_wanted: impl Fn(&PropertyId) -> bool,
+        place: &mut usize,
+    ) -> Option<&mut Values> {
+        let is_there = |(id, _): &(PropertyId, Values)| is_wanted(id);
+        if !self.properties.get(*place).is_some_and(is_there) {
+            *place = self.properties.iter().position(is_there)?;
+        }
+        let found = self.properties.get_mut(*place);
+        *place += 1;
+        found.map(|(_, values)| values)
     }
 
-    /// Adds a new property unless a limit is reached.
-    fn add_property(
-        &mut self,
-        in_span: Option<&str>,
-        name: &str,
-        values: Values,
-        known: &mut usize,
-    ) {
-        if self.properties.len() < PROPERTIES_MAX
-            && *known < PROPERTIES_IN_ALL_MAX
-            && name.len() <= NAME_BYTES_MAX
-            && in_span.is_none_or(|span| span.len() <= NAME_BYTES_MAX)
-        {
+    /// Adds a new property unless a limit is reached; `known` is the number of properties in all
+    /// events.
+    fn add_property(&mut self, id: PropertyId, values: Values, known: &mut usize) {
+        let has_room = self.properties.len() < PROPERTIES_MAX && *known < PROPERTIES_IN_ALL_MAX;
+        if has_room && id.is_short() {
             *known += 1;
-            let id = PropertyId {
-                in_span: in_span.map(str::to_owned),
-                name: name.to_owned(),
-            };
             self.properties.push((id, values));
         } else {
             self.values_of_others += values.records;
@@ -351,18 +467,22 @@ impl EventTally {
     }
 }
 
+/// Separates target and name in the bytes of a key: no UTF-8 contains this byte.
+const KEY_SEPARATOR: u8 = 0xff;
 /// Number of events that are listed.
 const EVENTS_MAX: usize = 1000;
 /// Number of properties of an event that are listed.
 const PROPERTIES_MAX: usize = 100;
-/// Number of properties in all events; with two names of the maximum length and an example each,
-/// they take 8 MB at most.
+/// Number of properties in all events; with two names of the maximum length and a value each, they
+/// take 8 MB at most.
 const PROPERTIES_IN_ALL_MAX: usize = 10_000;
 /// Longest name in bytes: localtel cuts names to 256 bytes and `…`; longer ones come from other
 /// writers.
 const NAME_BYTES_MAX: usize = 256 + '…'.len_utf8();
 /// Length of an example: enough to recognise a value beside its name.
 const EXAMPLE_LETTERS_MAX: usize = 60;
+/// Size of a value up to which it is stored as it is in the line.
+const LATEST_BYTES_MAX: usize = 256;
 
 #[cfg(test)]
 mod tests {
@@ -386,7 +506,12 @@ mod tests {
 
     fn only_event(inventory: &Inventory) -> &EventTally {
         assert_eq!(inventory.events.len(), 1);
-        inventory.events.values().next().unwrap()
+        &inventory.events[0]
+    }
+
+    fn example(json: &str) -> Example {
+        let line = record("a", &format!(r#","properties":{{"p":{json}}}"#));
+        only_event(&inventory([line])).properties[0].1.example()
     }
 
     #[test]
@@ -397,10 +522,12 @@ mod tests {
             record("a", r#","event":"x""#),
             record("a", ""),
         ]);
-        let counts: Vec<_> = seen
-            .events
-            .iter()
-            .map(|(key, event)| (key.target.as_str(), key.event.as_deref(), event.records))
+        let events = seen.events().into_iter();
+        let counts: Vec<_> = events
+            .map(|event| {
+                let key = &event.key;
+                (key.target.as_str(), key.event.as_deref(), event.records)
+            })
             .collect();
         let expected = [("a", None, 1), ("a", Some("x"), 2), ("b", Some("x"), 1)];
         assert_eq!(counts, expected);
@@ -417,12 +544,12 @@ mod tests {
         let (key, values) = &event.properties[0];
         assert_eq!((key.name.as_str(), &key.in_span), ("p", &None));
         assert_eq!(values.records, 3);
-        let kinds: Vec<_> = values.kinds.iter().copied().collect();
+        let kinds: Vec<_> = values.kinds.iter().collect();
         assert_eq!(
             kinds,
             [ValueType::String, ValueType::Number, ValueType::Null]
         );
-        assert_eq!(values.example.text, "2", "null is no example");
+        assert_eq!(values.example().text, "2", "null is no example");
         assert_eq!(event.properties[1].1.records, 1);
     }
 
@@ -467,19 +594,47 @@ mod tests {
         let seen = inventory([record("a", nested)]);
         let (key, values) = &only_event(&seen).properties[0];
         assert_eq!(key.in_span.as_deref(), Some("s"));
-        assert_eq!((values.records, values.example.text.as_str()), (1, "2"));
+        assert_eq!((values.records, values.example().text.as_str()), (1, "2"));
     }
 
     #[test]
     fn an_example_is_cut_at_a_letter() {
-        let example = Example::of(&RawValue::Text("é".repeat(61).into()));
-        assert_eq!(example.text, format!("{}…", "é".repeat(60)));
-        let short = Example::of(&RawValue::Text("x".repeat(60).into()));
-        assert_eq!(short.text, "x".repeat(60));
-        let nested = serde_json::json!({"a": [1, "x".repeat(1000)]}).to_string();
-        let nested = Example::of(&RawValue::Compound(nested.into()));
-        assert_eq!(nested.kind, ValueType::Object);
-        assert_eq!(nested.text.chars().count(), 61);
+        let quoted = |text: &str| serde_json::to_string(text).unwrap();
+        for letter in ["é", "\"", "\u{1}", "x"] {
+            let whole = example(&quoted(&letter.repeat(60)));
+            assert_eq!(whole.text, letter.repeat(60));
+            for letters in [61, 1000] {
+                let cut = example(&quoted(&letter.repeat(letters)));
+                assert_eq!(cut.text, letter.repeat(60) + "…");
+            }
+        }
+        for length in [100, 1000] {
+            let list = format!("[1,{}]", quoted(&"x".repeat(length)));
+            let cut = example(&list);
+            assert_eq!(cut.kind, ValueType::Array);
+            assert_eq!(cut.text, format!("{}…", &list[..60]));
+        }
+    }
+
+    #[test]
+    fn an_example_is_the_value_as_it_is_after_parsing() {
+        for (json, text) in [
+            ("1.50", "1.5"),
+            ("-0", "-0.0"),
+            ("true", "true"),
+            (r#"{"a":1e2}"#, r#"{"a":100.0}"#),
+            (r#""\u0061\/""#, "a/"),
+            (r#""""#, ""),
+            ("null", "null"),
+        ] {
+            assert_eq!(example(json).text, text);
+        }
+    }
+
+    #[test]
+    fn a_target_is_never_taken_for_a_target_with_a_name() {
+        let seen = inventory([record("a", r#","event":"b""#), record("a\\u0000b", "")]);
+        assert_eq!(seen.events.len(), 2);
     }
 
     #[test]
@@ -519,11 +674,7 @@ mod tests {
             )
         };
         let seen = inventory((0..=PROPERTIES_IN_ALL_MAX / PROPERTIES_MAX).map(wide));
-        let kept: usize = seen
-            .events
-            .values()
-            .map(|event| event.properties.len())
-            .sum();
+        let kept: usize = seen.events.iter().map(|event| event.properties.len()).sum();
         assert_eq!(kept, PROPERTIES_IN_ALL_MAX);
     }
 }

@@ -5,7 +5,7 @@ use serde::Serialize;
 use localtel::admin::{PolicyView, RecordPart, SecretNames, Status, Subject};
 
 use super::Explanation;
-use super::inventory::{EventKey, EventTally, Example, ValueType, Values};
+use super::inventory::{EventTally, Example, ValueType, Values};
 
 /// The output of `explain --json`.
 #[derive(Debug, Serialize)]
@@ -34,7 +34,7 @@ pub(super) struct EventReport<'a> {
     /// Number of records.
     pub(super) records: u64,
     /// The messages; absent if there are none.
-    pub(super) message: Option<ValuesReport<'a>>,
+    pub(super) message: Option<ValuesReport>,
     /// The properties in the order of their first occurrence.
     pub(super) properties: Vec<PropertyReport<'a>>,
     /// Number of values of properties that are not listed.
@@ -49,18 +49,18 @@ pub(super) struct PropertyReport<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) in_span: Option<&'a str>,
     #[serde(flatten)]
-    pub(super) values: ValuesReport<'a>,
+    pub(super) values: ValuesReport,
 }
 
 /// The values of a property or of messages.
 #[derive(Debug, Serialize)]
-pub(super) struct ValuesReport<'a> {
+pub(super) struct ValuesReport {
     /// Number of records with a value.
     pub(super) records: u64,
     /// The JSON types of the values.
     kinds: Vec<ValueType>,
     /// The latest value as text, cut to 60 characters.
-    pub(super) example: &'a Example,
+    pub(super) example: Example,
     /// The action on the value under the current policy.
     pub(super) verdict: &'static str,
 }
@@ -76,9 +76,9 @@ impl<'a> ExplainReport<'a> {
                 None => "default",
             },
             events: inventory
-                .events
-                .iter()
-                .map(|(key, event)| EventReport::of(key, event, &facts.policies))
+                .events()
+                .into_iter()
+                .map(|event| EventReport::of(event, &facts.policies))
                 .collect(),
             records_of_other_events: inventory.records_of_others,
             secret_names: &inventory.secret_names,
@@ -87,7 +87,8 @@ impl<'a> ExplainReport<'a> {
 }
 
 impl<'a> EventReport<'a> {
-    fn of(key: &'a EventKey, event: &'a EventTally, policies: &PolicyView) -> Self {
+    fn of(event: &'a EventTally, policies: &PolicyView) -> Self {
+        let key = &event.key;
         let verdict = |part, has_texts| {
             policies.verdict(&Subject {
                 target: &key.target,
@@ -97,10 +98,10 @@ impl<'a> EventReport<'a> {
                 has_texts,
             })
         };
-        let report = |values: &'a Values, part| ValuesReport {
+        let report = |values: &Values, part| ValuesReport {
             records: values.records,
-            kinds: values.kinds.iter().copied().collect(),
-            example: &values.example,
+            kinds: values.kinds.iter().collect(),
+            example: values.example(),
             verdict: verdict(part, values.has_texts()).as_str(),
         };
         Self {

@@ -491,8 +491,8 @@ struct TableRow {
 }
 
 impl TableRow {
-    fn new(name: String, values: &ValuesReport<'_>) -> Self {
-        let example = values.example;
+    fn new(name: String, values: &ValuesReport) -> Self {
+        let example = &values.example;
         Self {
             name,
             records: values.records.to_string(),

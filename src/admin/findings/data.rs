@@ -129,7 +129,14 @@ impl Fold for LineProblems {
     }
 
     fn merge(&mut self, later: &mut Self) {
-        let later = std::mem::replace(later, Self::new(self.now));
+        // This keeps the names that it has read.
+        self.secret_names.merge(&mut later.secret_names);
+        let secret_names = std::mem::take(&mut later.secret_names);
+        let empty = Self {
+            secret_names,
+            ..Self::new(self.now)
+        };
+        let later = std::mem::replace(later, empty);
         self.missing.extend(later.missing);
         self.gaps.merge(later.gaps);
         self.unreadable.merge(later.unreadable);
@@ -139,7 +146,6 @@ impl Fold for LineProblems {
         self.latest = self.latest.max(later.latest);
         self.newer.merge(later.newer);
         self.sessions.merge(later.sessions);
-        self.secret_names.merge(later.secret_names);
     }
 }
 

@@ -45,6 +45,11 @@ impl<'a> RawPart<'a> {
         self.bytes
     }
 
+    /// Returns `true` if nothing is escaped.
+    pub(super) fn is_plain(self) -> bool {
+        self.form == RawEncoding::Plain
+    }
+
     /// Accepts a line, unless it is not UTF-8 or has control characters, which no line in
     /// localtel's form contains.
     pub(super) fn line(bytes: &'a [u8]) -> Option<Self> {

@@ -82,6 +82,14 @@ impl<'a> RawText<'a> {
         parsed.map_or_else(|_| text_of(self.0), Cow::Owned)
     }
 
+    /// Returns the bytes of the unescaped text, without checking again that they are UTF-8.
+    pub fn decoded_bytes(self) -> Cow<'a, [u8]> {
+        if self.is_plain() {
+            return Cow::Borrowed(self.0);
+        }
+        Cow::Owned(self.decoded().into_owned().into_bytes())
+    }
+
     /// Returns `true` if the unescaped text equals this text.
     pub fn is(self, text: &str) -> bool {
         // An escaped text is longer than the text itself.
@@ -92,10 +100,11 @@ impl<'a> RawText<'a> {
         }
     }
 
-    /// Returns `true` if the unescaped texts are equal.
-    fn equals(self, other: Self) -> bool {
-        self.0 == other.0
-            || !(self.is_plain() && other.is_plain()) && self.decoded() == other.decoded()
+    /// Returns `true` if the unescaped texts are equal; `in_plain` is whether they are from a line
+    /// in which nothing is escaped.
+    fn equals(self, other: Self, in_plain: bool) -> bool {
+        let has_escapes = || !(in_plain || self.is_plain() && other.is_plain());
+        self.0 == other.0 || has_escapes() && self.decoded() == other.decoded()
     }
 
     /// Returns the bytes as they are in the line.
@@ -110,6 +119,11 @@ impl<'a> RawText<'a> {
 }
 
 impl<'a> RawJson<'a> {
+    /// Returns the bytes as they are in the line.
+    pub fn bytes(self) -> &'a [u8] {
+        self.0
+    }
+
     /// Returns the text, if the value is a string.
     pub fn text(self) -> Option<RawText<'a>> {
         let text = self.0.strip_prefix(b"\"")?.strip_suffix(b"\"")?;
@@ -146,16 +160,23 @@ impl<'a> Object<'a> {
     pub fn raw_members(self) -> Vec<(RawText<'a>, RawJson<'a>)> {
         let mut members: Vec<(RawText<'a>, RawJson<'a>)> = Vec::with_capacity(MEMBERS_USUAL);
         let mut places: FxHashMap<Cow<'a, str>, usize> = FxHashMap::default();
+        let in_plain = self.0.is_plain();
+        let mut marks = 0;
         for (name, json) in self.walk() {
             if members.len() == NAMES_COMPARED_MAX && places.is_empty() {
                 let names = members.iter().map(|(name, _)| name.decoded());
                 places.extend(names.zip(0..));
             }
-            let known = if places.is_empty() {
-                members.iter().position(|(known, _)| known.equals(name))
-            } else {
+            let mark = mark_of(name.0);
+            let known = if !places.is_empty() {
                 places.get(&name.decoded()).copied()
+            } else if in_plain && marks & mark == 0 {
+                None
+            } else {
+                let mut known = members.iter();
+                known.position(|(known, _)| known.equals(name, in_plain))
             };
+            marks |= mark;
             if let Some((_, earlier)) = known.and_then(|place| members.get_mut(place)) {
                 *earlier = RawJson(json);
                 continue;
@@ -220,6 +241,14 @@ impl<'a> Spans<'a> {
     pub fn to_spans(self) -> Vec<Span> {
         parsed([b"[", self.0.bytes(), b"]"])
     }
+}
+
+/// Returns one bit for a name, which usually differs from that of other names: names of one object
+/// are only compared if their bits are equal.
+fn mark_of(name: &[u8]) -> u64 {
+    let end = |byte: Option<&u8>| byte.copied().map_or(0, usize::from);
+    let (first, last) = (end(name.first()), end(name.last()));
+    1 << ((name.len() ^ (first << 1) ^ (last << 3) ^ (last >> 3)) % 64)
 }
 
 /// Returns the text of bytes that were checked when they were read.
