@@ -8,11 +8,10 @@ use serde_json::Value;
 use crate::program::cargo;
 
 /// Crates that the command needs and the library does not.
-const OF_THE_COMMAND: [&str; 7] = [
+const OF_THE_COMMAND: [&str; 6] = [
     "clap",
     "clap_complete",
     "clap_mangen",
-    "csv",
     "humantime",
     "nix",
     "toml_edit",
