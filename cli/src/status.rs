@@ -147,6 +147,13 @@ fn print_limits(status: &Status, out: &mut dyn Write) -> io::Result<()> {
             "days: not known yet: the records of less than 6 hours are stored"
         )?;
     }
+    if let Some(overdue @ 1..) = status.overdue_compression {
+        let segments = count(overdue, "segment");
+        writeln!(
+            out,
+            "to compress: {segments}; only a program that runs for longer than a moment compresses"
+        )?;
+    }
     Ok(())
 }
 

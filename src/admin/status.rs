@@ -21,6 +21,7 @@ use crate::policy::owner::OwnerFile;
 use crate::read::{Fold, Summary};
 use crate::record::{Level, format_timestamp};
 use crate::release::Release;
+use crate::store::compressor::overdue;
 use crate::store::disk::{Access, Directory};
 use crate::store::elsewhere::is_directory;
 use crate::store::segment::SegmentNumber;
@@ -73,6 +74,9 @@ pub struct Status {
     pub is_open_to_others: Option<bool>,
     /// The limits in force, and who set them.
     pub limits: Bounds,
+    /// The number of closed segments that should be compressed by now; absent where compression
+    /// is off.
+    pub overdue_compression: Option<u64>,
     /// The rate of the last week, and how long the limits hold at that rate; absent if the
     /// directory is too young.
     pub rate: Option<Rate>,
@@ -216,6 +220,7 @@ impl Location {
         let rate = storage
             .as_ref()
             .and_then(|storage| rate_at(&path, storage, &limits));
+        let overdue_compression = limits.compress.then(|| overdue_at(&path)).flatten();
         let first_use = stored.consent.first_use();
         let first_use = first_use.filter(|_| decision.state == Consent::Undecided);
         Status {
@@ -244,6 +249,7 @@ impl Location {
             directory_exists: is_directory(&path),
             is_open_to_others: is_open_to_others(&path),
             limits,
+            overdue_compression,
             rate,
             storage,
             storage_problem,
@@ -283,6 +289,12 @@ fn rate_at(path: &Path, contents: &Summary, limits: &Bounds) -> Option<Rate> {
         segments.filter_map(|segment| Some((SegmentNumber::new(segment.number)?, segment.bytes)));
     let segments: Vec<(SegmentNumber, u64)> = segments.collect();
     Rate::read(&directory, &segments, limits, clock::now())
+}
+
+/// Returns the number of segments that should be compressed by now.
+fn overdue_at(path: &Path) -> Option<u64> {
+    let directory = Directory::open(path, Access::Read).ok()?;
+    overdue(&directory, clock::now()).ok()
 }
 
 fn is_open_to_others(path: &Path) -> Option<bool> {

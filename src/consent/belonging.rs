@@ -11,9 +11,9 @@ use crate::application::Source;
 use crate::directory::enclosing;
 use crate::record::Record;
 use crate::store::disk::{Access, Directory};
-use crate::store::latest::open_regular;
 use crate::store::numbers;
 use crate::store::segment::FileName;
+use crate::store::segment_file::SegmentFile;
 
 impl KnownLocation {
     /// Reads the owner of the directory at that path; unknown if the directory is missing or cannot
@@ -72,9 +72,9 @@ impl KnownLocation {
 fn source_of_records(directory: &Directory) -> Option<Source> {
     let numbers = numbers(directory).ok()?;
     numbers.iter().rev().take(SEGMENTS_MAX).find_map(|number| {
-        let (file, _) = open_regular(directory, *number).ok()?;
+        let (file, _) = SegmentFile::open(directory, *number).ok()?;
         let mut start = vec![0; START_BYTES];
-        let read = directory.read_back(&file, &mut start, 0).ok()?;
+        let read = directory.read_back_start(&file, &mut start).ok()?;
         let lines = start.get(..read)?.split(|byte| *byte == b'\n');
         lines
             .filter_map(|line| Record::parse(line).ok())

@@ -79,6 +79,13 @@ pub enum DamageKind {
     NotARecord,
     /// Bytes that were never written: a crash of the machine can leave zeros.
     NulHole,
+    /// Compressed bytes that cannot be decompressed. Of those of a segment that localtel
+    /// compressed, the number when decompressed is known.
+    #[non_exhaustive]
+    Undecodable {
+        /// The error message.
+        reason: String,
+    },
     /// A line that is longer than the reader's limit.
     TooLong,
     /// A line that is not UTF-8.
@@ -140,6 +147,7 @@ impl fmt::Display for DamageKind {
             Self::Torn => f.write_str("an incomplete record"),
             Self::NotARecord => f.write_str("not a record"),
             Self::NulHole => f.write_str("a run of NUL bytes"),
+            Self::Undecodable { reason } => write!(f, "cannot be decompressed: {reason}"),
             Self::TooLong => f.write_str("a line that is too long for a record"),
             Self::InvalidUtf8 => f.write_str("not UTF-8"),
             Self::Missing { segments } => write!(f, "{segments} lost"),
@@ -159,6 +167,7 @@ impl fmt::Display for Damage {
             DamageKind::Torn
             | DamageKind::NotARecord
             | DamageKind::NulHole
+            | DamageKind::Undecodable { .. }
             | DamageKind::TooLong
             | DamageKind::InvalidUtf8 => {
                 write!(f, "{}: {} ({} bytes)", self.position, self.kind, self.bytes)

@@ -266,7 +266,7 @@ impl Follower {
         let directory = self.walk.directory();
         let open = self.walk.open()?;
         let number = open.number();
-        let facts = directory.facts_of(open.file());
+        let facts = open.file().facts(directory);
         let named = directory.facts(&number.file_name()).ok();
         let has_next = directory.facts(&number.next().file_name()).is_ok();
         let is_as_read = self.seen.is_in(open);

@@ -262,8 +262,7 @@ impl Reader {
         let directory = self.walk.directory();
         let sizes = self.walk.listed().iter().filter_map(|number| {
             // A segment that was removed meanwhile has no size.
-            let facts = directory.facts(&number.file_name()).ok()?;
-            facts.is_regular.then_some((*number, facts.bytes))
+            Some((*number, store::stored_bytes(directory, *number)?))
         });
         sizes.collect()
     }

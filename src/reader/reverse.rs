@@ -6,7 +6,6 @@
 //! both directions return the same items for the same bytes, and only `scanner` defines lines. A
 //! fold takes windows of whole lines unscanned, as it does forwards.
 
-use std::fs::File;
 use std::io;
 use std::ops::Range;
 
@@ -20,9 +19,10 @@ use super::walk::{Gap, OpenedSegment, open_segment, unreadable};
 use super::{Item, lost_above};
 use crate::error::Result;
 use crate::record::{Record, Timestamp};
-use crate::store::disk::{Directory, read_at};
+use crate::store::disk::Directory;
 use crate::store::lock::Extent;
 use crate::store::segment::SegmentNumber;
+use crate::store::segment_file::{ReadAt as _, SegmentFile};
 
 /// The items of a directory from the last to the first.
 #[derive(Debug)]
@@ -41,7 +41,7 @@ pub struct Reverse {
 /// The segment that is being read.
 #[derive(Debug)]
 struct OpenWindow {
-    file: File,
+    file: SegmentFile,
     /// Start of the requested part.
     byte_start: u64,
     segment: SegmentNumber,
@@ -137,23 +137,25 @@ impl Reverse {
             self.go_below(number);
             return;
         }
-        let tail = match self.above {
-            None => WindowTail::Unfinished,
-            Some(_) => WindowTail::Whole,
-        };
         let opened = match open_segment(directory, number) {
             OpenedSegment::Gone => return,
             OpenedSegment::Damage(damage) => Err(damage),
-            OpenedSegment::File(file, byte_end) => Ok(OpenWindow {
-                byte_start: self
-                    .since
-                    .map_or(0, |since| start_in(directory, &file, since)),
-                file,
-                segment: number,
-                byte_end,
-                line_end: None,
-                tail,
-            }),
+            OpenedSegment::File(file, bytes) => match file.bytes_or(bytes, directory) {
+                Ok(byte_end) => Ok(OpenWindow {
+                    byte_start: self
+                        .since
+                        .map_or(0, |since| start_in(directory, &file, since)),
+                    segment: number,
+                    byte_end,
+                    line_end: None,
+                    tail: match self.above {
+                        None if file.is_plain() => WindowTail::Unfinished,
+                        None | Some(_) => WindowTail::Whole,
+                    },
+                    file,
+                }),
+                Err(error) => Err(unreadable(Position::start_of(number), &error)),
+            },
         };
         match opened {
             Ok(open) => self.open = Some(open),
@@ -294,7 +296,7 @@ impl OpenWindow {
         }
         match tail {
             WindowTail::Whole => {
-                let mut rest = scanner.finish();
+                let mut rest = scanner.finish(&self.file);
                 while let Some(found) = rest {
                     window.keep(found, &scanner);
                     rest = scanner.step(&self.file)?;
@@ -325,7 +327,7 @@ impl Window {
 /// Finds the start of the last window of a segment that ends at `end`: the start of the first piece
 /// in the block before `end` or, if no piece starts there, of the piece that reaches into the
 /// block.
-fn window_start(file: &File, end: u64) -> io::Result<u64> {
+fn window_start(file: &SegmentFile, end: u64) -> io::Result<u64> {
     let block = BLOCK_BYTES as u64;
     let mut low = end.saturating_sub(block);
     let mut bytes = vec![0; BLOCK_BYTES + 1];
@@ -335,7 +337,7 @@ fn window_start(file: &File, end: u64) -> io::Result<u64> {
         // One byte more than the block: the byte before decides whether a piece starts at a byte.
         let wanted = usize::try_from(high - low + 1).unwrap_or(bytes.len());
         let buffer = bytes.get_mut(..wanted).unwrap_or_default();
-        let read = read_at(file, buffer, low - 1)?;
+        let read = file.read_at(buffer, low - 1)?;
         let mut pairs = buffer.get(..read).unwrap_or_default().windows(2);
         let found = if high == end {
             pairs.position(starts_piece)

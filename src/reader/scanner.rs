@@ -9,16 +9,15 @@
 //! intact record after it. `scan` takes whole lines as they were read instead, and classifies them
 //! in other threads.
 
-use std::fs::File;
 use std::io;
 use std::ops::Range;
 
 use super::damage::{Damage, DamageKind, Notice, Position};
 use super::{Item, Line};
 use crate::record::{OPENING, Record};
-use crate::store::disk::{append_at, read_at};
 use crate::store::limits::READ_LINE_BYTES_MAX;
 use crate::store::segment::SegmentNumber;
+use crate::store::segment_file::{ReadAt as _, SegmentFile};
 
 /// An item whose bytes are in a buffer.
 #[derive(Debug)]
@@ -153,7 +152,7 @@ impl Scanner {
     }
 
     /// Finds the next item; if there is no more data for now, a later call reads again.
-    pub(super) fn step(&mut self, file: &File) -> io::Result<Option<Found>> {
+    pub(super) fn step(&mut self, file: &SegmentFile) -> io::Result<Option<Found>> {
         if let Some(found) = self.queued.pop() {
             return Ok(Some(found));
         }
@@ -164,7 +163,7 @@ impl Scanner {
                 ScanState::Hole { from } => self.step_in_hole(from),
             };
             match found {
-                ScanResult::Found(found) => return Ok(Some(found)),
+                ScanResult::Found(found) => return Ok(Some(explained(found, file))),
                 ScanResult::Nothing => {}
                 ScanResult::Empty => {
                     if !self.fill(file)? {
@@ -177,7 +176,7 @@ impl Scanner {
 
     /// Takes the bytes at the end of a closed segment without a newline, after a step that found
     /// nothing.
-    pub(super) fn finish(&mut self) -> Option<Found> {
+    pub(super) fn finish(&mut self, file: &SegmentFile) -> Option<Found> {
         let end = self.buffer.len();
         let (range, state) = (self.start..end, self.state);
         let position = self.cursor();
@@ -193,10 +192,11 @@ impl Scanner {
             // Only parsing shows whether just the newline is missing.
             ScanState::Piece => return self.classify_suspect(position, range),
         };
-        Some(Found::Damage(Damage {
+        let hole = Found::Damage(Damage {
             bytes,
             ..Damage::of_segment(kind, position)
-        }))
+        });
+        Some(explained(hole, file))
     }
 
     fn step_in_piece(&mut self) -> ScanResult {
@@ -295,7 +295,7 @@ impl Scanner {
 
     /// Reads another block or more behind the bytes in the buffer, and returns whether there was
     /// any data.
-    fn fill(&mut self, file: &File) -> io::Result<bool> {
+    fn fill(&mut self, file: &SegmentFile) -> io::Result<bool> {
         self.buffer.drain(..self.start.min(self.buffer.len()));
         self.base += self.start as u64;
         self.searched -= self.start;
@@ -303,7 +303,7 @@ impl Scanner {
         self.buffer.reserve_exact(BLOCK_BYTES);
         let offset = self.byte_read();
         let bytes_max = self.bytes_left(offset);
-        Ok(append_at(file, &mut self.buffer, bytes_max, offset)? > 0)
+        Ok(file.append_at(&mut self.buffer, bytes_max, offset)? > 0)
     }
 
     /// Classifies a piece; this is cheap if it looks like one record.
@@ -339,7 +339,7 @@ impl Scanner {
     /// there.
     pub(super) fn lines(
         &mut self,
-        file: &File,
+        file: &SegmentFile,
         into: &mut Vec<u8>,
     ) -> Option<(Position, Range<usize>)> {
         if self.state != ScanState::Piece || !self.queued.is_empty() {
@@ -395,7 +395,7 @@ impl Scanner {
 /// Appends bytes of a file from an offset on: at most that many, or those that fit into a run of
 /// lines.
 pub(super) fn fill_up(
-    file: &File,
+    file: &SegmentFile,
     into: &mut Vec<u8>,
     offset: u64,
     bytes_max: usize,
@@ -405,7 +405,7 @@ pub(super) fn fill_up(
     let (start, wanted) = (into.len(), room.min(bytes_max));
     let mut read = 0;
     while read < wanted {
-        match append_at(file, into, wanted - read, offset + read as u64)? {
+        match file.append_at(into, wanted - read, offset + read as u64)? {
             0 => break,
             _ => read = into.len() - start,
         }
@@ -513,15 +513,35 @@ pub(super) fn damage_of_line(position: Position, bytes: &[u8]) -> Damage {
     Damage::in_line(kind_of(bytes), position, bytes)
 }
 
-/// Counts the newlines between two offsets of a file.
-pub(super) fn count_newlines(file: &File, from: u64, to: u64) -> io::Result<u64> {
+/// Returns the damage with the reason, if NULs are bytes that could not be decompressed.
+fn explained(found: Found, file: &SegmentFile) -> Found {
+    match found {
+        Found::Damage(damage) if damage.kind == DamageKind::NulHole => {
+            let undecodable = file.undecodable(damage.position.byte);
+            Found::Damage(match undecodable {
+                Some((bytes, reason)) => Damage {
+                    kind: DamageKind::Undecodable { reason },
+                    bytes,
+                    ..damage
+                },
+                None => damage,
+            })
+        }
+        found @ (Found::Line { .. } | Found::Damage(_) | Found::Notice(_)) => found,
+    }
+}
+
+/// Counts the newlines between two offsets of a segment.
+pub(super) fn count_newlines(file: &SegmentFile, from: u64, to: u64) -> io::Result<u64> {
     let mut buffer = Vec::new();
-    let mut offset = from;
-    let mut newlines = 0;
+    let (mut offset, mut newlines) = match from {
+        0 => file.newlines_before(to),
+        _ => (from, 0),
+    };
     while offset < to {
         let wanted = usize::try_from(to - offset).map_or(BLOCK_BYTES, |left| left.min(BLOCK_BYTES));
         buffer.resize(wanted, 0);
-        let read = read_at(file, &mut buffer, offset)?;
+        let read = file.read_at(&mut buffer, offset)?;
         if read == 0 {
             break;
         }

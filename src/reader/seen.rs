@@ -3,14 +3,14 @@
 //! reading continues.
 
 use std::collections::HashSet;
-use std::fs::File;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use super::damage::Position;
 use super::scanner::{Found, Scanner};
 use super::walk::{OpenSegment, OpenedSegment, SegmentWalk, open_segment};
-use crate::store::disk::{Directory, read_at};
+use crate::store::disk::Directory;
 use crate::store::segment::SegmentNumber;
+use crate::store::segment_file::{ReadAt as _, SegmentFile};
 
 /// The lines that were read of one segment.
 #[derive(Debug, Default)]
@@ -54,9 +54,9 @@ impl Mark {
 
     /// Returns `true` if the file contains the line at its position. A read error does not indicate
     /// another file.
-    fn is_in(&self, file: &File) -> bool {
+    fn is_in(&self, file: &SegmentFile) -> bool {
         let mut bytes = vec![0; self.bytes.len()];
-        match read_at(file, &mut bytes, self.byte) {
+        match file.read_at(&mut bytes, self.byte) {
             Ok(read) => read == bytes.len() && bytes == self.bytes,
             Err(_) => true,
         }
@@ -65,7 +65,7 @@ impl Mark {
 
 impl SeenLines {
     /// Starts in an open segment. The lines before the position count as read.
-    pub(super) fn before(position: Position, file: &File, directory: &Directory) -> Self {
+    pub(super) fn before(position: Position, file: &SegmentFile, directory: &Directory) -> Self {
         let mut seen = Self {
             segment: Some(position.segment),
             ..Self::default()
@@ -126,7 +126,7 @@ impl SeenLines {
 
     /// Returns `true` if the file is a segment of that number and begins with the first line that
     /// was read.
-    pub(super) fn begins(&self, number: SegmentNumber, file: &File) -> bool {
+    pub(super) fn begins(&self, number: SegmentNumber, file: &SegmentFile) -> bool {
         let is_marked = self.segment == Some(number) && !self.first.bytes.is_empty();
         is_marked && self.first.is_in(file)
     }
@@ -155,7 +155,7 @@ fn start_below(directory: &Directory, number: SegmentNumber) -> Option<Vec<u8>> 
         return None;
     };
     let mut start = vec![0; MARK_BYTES_MAX];
-    let read = read_at(&file, &mut start, 0).ok()?;
+    let read = file.read_start(&mut start, MARK_BYTES_MAX).ok()?;
     start.truncate(read);
     (read > 0).then_some(start)
 }

@@ -4,7 +4,6 @@
 //! the end: `Reader` stops, `Follower` polls again.
 
 use std::collections::VecDeque;
-use std::fs::File;
 use std::io;
 use std::ops::Range;
 
@@ -18,6 +17,7 @@ use crate::store;
 use crate::store::disk::Directory;
 use crate::store::lock::Extent;
 use crate::store::segment::SegmentNumber;
+use crate::store::segment_file::{SegmentFile, SegmentOpenError};
 
 /// Whether more may be written to the open segment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,15 +28,26 @@ enum SegmentPhase {
     Closed,
 }
 
+impl SegmentPhase {
+    /// Returns the phase of the highest segment.
+    fn of(file: &SegmentFile) -> Self {
+        if file.is_plain() {
+            Self::Active
+        } else {
+            Self::Closed
+        }
+    }
+}
+
 /// The segment that is being read.
 #[derive(Debug)]
 pub(super) struct OpenSegment {
     number: SegmentNumber,
-    file: File,
+    file: SegmentFile,
     scanner: Scanner,
     phase: SegmentPhase,
     /// The file that replaced this one.
-    successor: Option<File>,
+    successor: Option<SegmentFile>,
 }
 
 /// A position in a directory that moves forward.
@@ -153,7 +164,7 @@ impl SegmentWalk {
     }
 
     /// Sets the file that replaces the open segment after that one is read to its end.
-    pub(super) fn replace(&mut self, file: File) {
+    pub(super) fn replace(&mut self, file: SegmentFile) {
         if let Some(open) = &mut self.open {
             open.successor = Some(file);
         }
@@ -233,7 +244,8 @@ impl SegmentWalk {
         let number = open.number;
         if let Some(file) = open.successor.take() {
             let start = Position::start_of(number);
-            self.open = Some(OpenSegment::new(file, start, SegmentPhase::Active));
+            let phase = SegmentPhase::of(&file);
+            self.open = Some(OpenSegment::new(file, start, phase));
             let replaced = Notice::SegmentReplaced { segment: number };
             self.queue.push_back(Found::Notice(replaced));
         } else if open.phase == SegmentPhase::Active {
@@ -244,7 +256,7 @@ impl SegmentWalk {
             }
             // Lines written before the successor appeared may have been added after our last read.
             open.phase = SegmentPhase::Closed;
-        } else if let Some(found) = open.scanner.finish() {
+        } else if let Some(found) = open.scanner.finish(&open.file) {
             self.queue.push_back(found);
         } else {
             self.leave();
@@ -294,7 +306,7 @@ impl SegmentWalk {
         match opened {
             OpenedSegment::File(file, bytes) => {
                 let start = start.unwrap_or_else(|| self.start_in(&file, next));
-                self.open = Some(if is_highest {
+                self.open = Some(if is_highest && file.is_plain() {
                     OpenSegment::new(file, start, SegmentPhase::Active)
                 } else {
                     OpenSegment::closed(file, start, bytes)
@@ -347,7 +359,7 @@ impl SegmentWalk {
     }
 
     /// Returns the start position in a segment.
-    fn start_in(&self, file: &File, number: SegmentNumber) -> Position {
+    fn start_in(&self, file: &SegmentFile, number: SegmentNumber) -> Position {
         let start = Position::start_of(number);
         let byte = self
             .since
@@ -407,7 +419,7 @@ fn first_to_come(directory: &Directory, listed: &[SegmentNumber]) -> SegmentNumb
 }
 
 impl OpenSegment {
-    fn new(file: File, start: Position, phase: SegmentPhase) -> Self {
+    fn new(file: SegmentFile, start: Position, phase: SegmentPhase) -> Self {
         Self {
             number: start.segment,
             file,
@@ -417,11 +429,11 @@ impl OpenSegment {
         }
     }
 
-    /// Opens a segment of that size, to which nothing is written any more.
-    fn closed(file: File, start: Position, bytes: u64) -> Self {
+    /// Opens a segment of that size, if it is known, to which nothing is written any more.
+    fn closed(file: SegmentFile, start: Position, bytes: Option<u64>) -> Self {
         let mut open = Self::new(file, start, SegmentPhase::Closed);
         // Some file systems report size 0 for every file.
-        if bytes > 0 {
+        if let Some(bytes) = bytes.filter(|bytes| *bytes > 0) {
             open.scanner = Scanner::until(start, bytes);
         }
         open
@@ -438,7 +450,7 @@ impl OpenSegment {
     }
 
     /// Returns the file of the segment.
-    pub(super) fn file(&self) -> &File {
+    pub(super) fn file(&self) -> &SegmentFile {
         &self.file
     }
 
@@ -498,8 +510,8 @@ impl Gap {
 /// The result of opening a segment.
 #[derive(Debug)]
 pub(super) enum OpenedSegment {
-    /// The file, and its size.
-    File(File, u64),
+    /// The file, and the number of its plain bytes, if that is known.
+    File(SegmentFile, Option<u64>),
     /// It exists and cannot be read.
     Damage(Damage),
     /// It was removed meanwhile.
@@ -508,25 +520,14 @@ pub(super) enum OpenedSegment {
 
 /// Opens a segment if it is a regular file.
 pub(super) fn open_segment(directory: &Directory, number: SegmentNumber) -> OpenedSegment {
-    let name = number.file_name();
     let position = Position::start_of(number);
-    let not_a_file = || OpenedSegment::Damage(Damage::of_segment(DamageKind::NotAFile, position));
-    // Opening a device or a pipe can have an effect, so the file type is checked before, and again
-    // after.
-    match directory.facts(&name) {
-        Ok(facts) if facts.is_regular => {}
-        Ok(_) => return not_a_file(),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return OpenedSegment::Gone,
-        Err(error) => return OpenedSegment::Damage(unreadable(position, &error)),
-    }
-    match directory.open_read(&name) {
-        Ok(file) => match directory.facts_of(&file) {
-            Ok(facts) if facts.is_regular => OpenedSegment::File(file, facts.bytes),
-            Ok(_) => not_a_file(),
-            Err(error) => OpenedSegment::Damage(unreadable(position, &error)),
-        },
-        Err(error) if error.kind() == io::ErrorKind::NotFound => OpenedSegment::Gone,
-        Err(error) => OpenedSegment::Damage(unreadable(position, &error)),
+    match SegmentFile::open(directory, number) {
+        Ok((file, bytes)) => OpenedSegment::File(file, bytes),
+        Err(SegmentOpenError::Missing) => OpenedSegment::Gone,
+        Err(SegmentOpenError::NotRegular) => {
+            OpenedSegment::Damage(Damage::of_segment(DamageKind::NotAFile, position))
+        }
+        Err(SegmentOpenError::Io(error)) => OpenedSegment::Damage(unreadable(position, &error)),
     }
 }
 

@@ -6,7 +6,7 @@ use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tracing_appender::non_blocking::{NonBlocking, NonBlockingBuilder, WorkerGuard};
 
@@ -14,12 +14,15 @@ use super::interest::rebuild_interests;
 use super::lease::Shared;
 use super::staging::{Attention, RecorderPhase, Staging};
 use crate::clock;
+use crate::store::age::Now;
+use crate::store::compressor::{Compressor, Progress};
 use crate::watch::PAUSE;
 
 impl Shared {
     /// Runs the work of the worker, from a wakeup until there is nothing to do: writes, then
     /// lingers for a moment, so that a busy program pays for no wakeups.
-    pub(super) fn work(&self) {
+    /// Closed segments are compressed where there is nothing to write.
+    pub(super) fn work(&self, compressor: &mut Compressor) {
         let mut staging = self.lock();
         loop {
             match staging.phase {
@@ -48,9 +51,13 @@ impl Shared {
             if self.settings.watch.policy().take_rebuild_due() {
                 rebuild_interests();
             }
+            let compression = self.compress_if_idle(compressor);
             staging = self.lock();
             let is_troubled = staging.trouble.is_some();
-            let wait = staging.pause(self.settings.durability);
+            let wait = match compression {
+                Progress::Idle => staging.pause(self.settings.durability),
+                Progress::Working => Duration::ZERO,
+            };
             let (lingered, _timeout) = self
                 .urgent
                 .wait_timeout_while(staging, wait, |staging| {
@@ -60,7 +67,7 @@ impl Shared {
                 .unwrap_or_else(PoisonError::into_inner);
             staging = lingered;
             let is_idle = staging.settled == staging.staged && staging.dropped_unreported == 0;
-            if is_idle && staging.synced.is_complete() {
+            if is_idle && staging.synced.is_complete() && !compressor.is_working() {
                 staging.frames.shrink();
                 if !self.settings.watch.policy().may_filter_out() {
                     staging.attention = Attention::Parked;
@@ -73,6 +80,26 @@ impl Shared {
 }
 
 impl Shared {
+    /// Compresses a part of a closed segment, unless lines wait to be written.
+    fn compress_if_idle(&self, compressor: &mut Compressor) -> Progress {
+        let staging = self.lock();
+        let has_lines = staging.settled < staging.staged;
+        drop(staging);
+        if has_lines {
+            return Progress::Idle;
+        }
+        let now = Now {
+            clock: clock::now(),
+            steady: Instant::now(),
+        };
+        let application = &self.settings.limits;
+        let limits = || match self.settings.watch.policy().storage() {
+            Some(storage) => storage.in_force(application),
+            None => application.clone(),
+        };
+        compressor.step(limits, now)
+    }
+
     /// Closes the gate, so that events cost nothing in the meantime, and polls twice a second until
     /// something may be recorded again or the session ends; then opens it. While it is unknown
     /// whether events may be recorded, the gate stays open, so that each of them is counted as
@@ -129,6 +156,7 @@ impl Shared {
 #[derive(Debug)]
 pub(super) struct WorkerSink {
     shared: Arc<Shared>,
+    compressor: Compressor,
 }
 
 impl io::Write for WorkerSink {
@@ -137,7 +165,7 @@ impl io::Write for WorkerSink {
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.shared.work();
+        self.shared.work(&mut self.compressor);
         Ok(())
     }
 }
@@ -155,6 +183,7 @@ impl Drop for WorkerSink {
 pub(super) fn start_worker(shared: &Arc<Shared>) -> Option<(NonBlocking, WorkerGuard)> {
     let sink = WorkerSink {
         shared: Arc::clone(shared),
+        compressor: Compressor::new(&shared.settings.path),
     };
     // The crate panics if the thread cannot be started, so starting one is tried first.
     let probe = std::thread::Builder::new().name("localtel".to_owned());

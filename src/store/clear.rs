@@ -9,9 +9,10 @@ use time::OffsetDateTime;
 use super::age::Now;
 use super::disk::{Access, Directory};
 use super::head::Held;
-use super::latest::{Latest, latest_between, open_regular};
+use super::latest::{Latest, latest_between};
 use super::limits::Limits;
-use super::segment::SegmentNumber;
+use super::segment::{SegmentForm, SegmentNumber};
+use super::segment_file::SegmentFile;
 use super::{Removed, Store, is_lack_of_room, list, open_error};
 use crate::clock;
 use crate::error::{Error, ErrorKind, Result};
@@ -110,10 +111,12 @@ fn clear_without_a_head(store: &mut Store, held: Held<'_>) -> Result<Removed> {
     for segment in &listed {
         // A process that has it open keeps it until its next append: its contents are removed now.
         // If it cannot be truncated, they are removed then.
-        if let Ok((file, facts)) = directory.open_append(&segment.number.file_name())
-            && facts.is_ours()
-        {
-            drop(directory.cut(&file, 0));
+        for form in SegmentForm::ALL {
+            if let Ok((file, facts)) = directory.open_append(&form.name_of(segment.number))
+                && facts.is_ours()
+            {
+                drop(directory.cut(&file, 0));
+            }
         }
     }
     let above = found.extent.head.next();
@@ -123,8 +126,12 @@ fn clear_without_a_head(store: &mut Store, held: Held<'_>) -> Result<Removed> {
 /// Returns `true` if no record of a segment has that time or a later one: it was read before the
 /// lock was taken, and records may have been added since.
 fn is_all_before(directory: &Directory, number: SegmentNumber, time: OffsetDateTime) -> bool {
-    let latest = open_regular(directory, number)
-        .and_then(|(file, bytes)| latest_between(directory, &file, (0, bytes), |_| true));
+    let Ok((file, bytes)) = SegmentFile::open(directory, number) else {
+        return false;
+    };
+    let latest = file
+        .bytes_or(bytes, directory)
+        .and_then(|bytes| latest_between(directory, &file, (0, bytes), |_| true));
     match latest {
         Ok(Latest::At(latest)) => latest.to_moment().is_some_and(|latest| latest < time),
         Ok(Latest::Nothing) => true,

@@ -22,6 +22,7 @@ use super::ancestors::{self, DIRECTORY_MODE};
 use super::elsewhere;
 use super::facts::{explain_denial, is_own};
 use super::segment::{is_ours, partial_of};
+use super::segment_file::ReadAt;
 use super::transfer::{check_file_size, size_of, write_at_start};
 
 /// The mode of an active segment and of every other file: accessible to its owner only.
@@ -318,6 +319,12 @@ impl Directory {
         Ok(rustix::fs::fsync(&self.fd)?)
     }
 
+    /// Renames a file, which replaces one that has the new name.
+    pub(crate) fn rename(&self, from: &str, to: &str) -> io::Result<()> {
+        fault!(self, "rename");
+        Ok(rustix::fs::renameat(&self.fd, from, &self.fd, to)?)
+    }
+
     /// Returns the temporary name for a file that will be renamed to that name, after removing a
     /// file that an earlier process left under it.
     fn free_partial_of(&self, name: &str) -> io::Result<String> {
@@ -419,15 +426,26 @@ impl Directory {
         Ok(Facts::from(&rustix::fs::fstat(file)?))
     }
 
-    /// Reads recorded lines to find their times, as [`read_at`] does.
+    /// Reads recorded lines to find their times, as [`ReadAt::read_at`] does.
     pub(crate) fn read_back(
         &self,
-        file: &File,
+        file: &dyn ReadAt,
         buffer: &mut [u8],
         offset: u64,
     ) -> io::Result<usize> {
         fault!(self, "read back");
-        read_at(file, buffer, offset)
+        file.read_at(buffer, offset)
+    }
+
+    /// Reads the first lines to find their times, as [`ReadAt::read_start`] does.
+    pub(crate) fn read_back_start(
+        &self,
+        file: &dyn ReadAt,
+        buffer: &mut [u8],
+    ) -> io::Result<usize> {
+        fault!(self, "read back");
+        let wanted = buffer.len();
+        file.read_start(buffer, wanted)
     }
 
     /// Writes once at the end of the file and returns the number of bytes written.

@@ -33,6 +33,8 @@ pub(crate) struct Facts {
     pub(crate) kind: FileKind,
     /// Its size.
     pub(crate) bytes: u64,
+    /// The time at which it was last written, in seconds since 1970.
+    pub(crate) modified: i64,
     /// Whether its owner may write it; a closed segment is not writable.
     pub(crate) is_writable: bool,
     /// Whether it is a regular file, of any user.
@@ -103,6 +105,10 @@ mod system {
         rustix::process::geteuid().as_raw()
     }
 
+    #[expect(
+        clippy::useless_conversion,
+        reason = "the width of the time differs between platforms"
+    )]
     impl From<&Stat> for Facts {
         fn from(stat: &Stat) -> Self {
             let kind = match FileType::from_raw_mode(stat.st_mode) {
@@ -119,6 +125,7 @@ mod system {
                 id: FileId::from(stat),
                 kind,
                 bytes: u64::try_from(stat.st_size).unwrap_or(0),
+                modified: i64::try_from(stat.st_mtime).unwrap_or(i64::MAX),
                 is_private: !Mode::from_raw_mode(stat.st_mode).intersects(Mode::RWXG | Mode::RWXO),
                 is_guarded: !Mode::from_raw_mode(stat.st_mode).intersects(Mode::WGRP | Mode::WOTH),
                 is_writable: Mode::from_raw_mode(stat.st_mode).contains(Mode::WUSR),

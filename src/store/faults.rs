@@ -96,9 +96,9 @@ impl Faults {
 
     pub(super) fn before_removal(&self, name: &str) -> io::Result<()> {
         self.before("remove")?;
-        let number = name.parse().ok().and_then(FileName::number);
+        let number = name.parse().ok().and_then(FileName::segment);
         match (self.plan_now().held, number) {
-            (Some((is_held, errno)), Some(number)) if is_held(number.get()) => {
+            (Some((is_held, errno)), Some((number, _))) if is_held(number.get()) => {
                 Err(io::Error::from_raw_os_error(errno))
             }
             (None | Some(_), _) => Ok(()),

@@ -8,9 +8,10 @@ use time::OffsetDateTime;
 
 use super::age::{AgeStart, Now, is_ahead, is_older};
 use super::disk::{self, Directory, Facts};
-use super::latest::{Latest, open_regular, read_back};
+use super::latest::{Latest, read_back};
 use super::lock::{Extent, Locked};
 use super::segment::{FileName, SegmentNumber};
+use super::segment_file::SegmentFile;
 use super::{
     Active, Leaving, NameDurability, SIZE_UNKNOWN, Soundness, Store, WriteReason, first_timestamp,
     numbers, sync_segment,
@@ -303,10 +304,13 @@ impl Store {
                 active.latest
             }
             (Some(active), Some(bytes)) => read_back(directory, &active.file, bytes),
-            (None, _) | (_, None) => match open_regular(directory, found.extent.head) {
-                Ok((file, bytes)) => read_back(directory, &file, bytes),
-                Err(_) => Latest::Unknown,
-            },
+            (None, _) | (_, None) => SegmentFile::open(directory, found.extent.head)
+                .ok()
+                .and_then(|(file, bytes)| {
+                    let bytes = file.bytes_or(bytes, directory).ok()?;
+                    Some(read_back(directory, &file, bytes))
+                })
+                .unwrap_or(Latest::Unknown),
         }
     }
 

@@ -6,16 +6,16 @@
 //! lines before it in its own segment. So no value outlives its lines: neither a clock that was
 //! wrong nor a segment of which nothing is known has an effect beyond its segment.
 
-use std::fs::File;
 use std::io;
 
 use memchr::memmem::Finder;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::disk::{Directory, Facts};
+use super::disk::Directory;
 use super::limits::READ_LINE_BYTES_MAX;
 use super::segment::SegmentNumber;
+use super::segment_file::{ReadAt, SegmentFile};
 use crate::record::own::{LATEST_LINE_BYTES_MAX, LATEST_MARK, latest_in, may_precede_latest};
 use crate::record::{LineTime, OPENING, Record};
 
@@ -67,7 +67,7 @@ pub(crate) struct MaxTimestamp {
 
 /// Reads back the latest time of the first bytes of a segment, from the nearest place that contains
 /// it. Returns `Unknown` if that would take too long or cannot be read.
-pub(super) fn read_back(directory: &Directory, file: &File, bytes: u64) -> Latest {
+pub(super) fn read_back(directory: &Directory, file: &dyn ReadAt, bytes: u64) -> Latest {
     let reach = bytes.saturating_sub(READ_BACK_BYTES_MAX);
     let known = last_max_timestamp(directory, file, (reach, bytes), |_| true);
     let (from, latest) = match known {
@@ -81,9 +81,9 @@ pub(super) fn read_back(directory: &Directory, file: &File, bytes: u64) -> Lates
 
 /// Finds the latest time of a whole segment, in the first line of the one after it.
 pub(crate) fn latest_of_segment(directory: &Directory, number: SegmentNumber) -> Option<LineTime> {
-    let (file, _) = open_regular(directory, number.next()).ok()?;
+    let (file, _) = SegmentFile::open(directory, number.next()).ok()?;
     let mut start = [0; LATEST_LINE_BYTES_MAX];
-    let read = directory.read_back(&file, &mut start, 0).ok()?;
+    let read = directory.read_back_start(&file, &mut start).ok()?;
     let start = start.get(..read)?;
     let end = memchr::memchr(b'\n', start)?;
     latest_in(start.get(..end)?)
@@ -92,7 +92,7 @@ pub(crate) fn latest_of_segment(directory: &Directory, number: SegmentNumber) ->
 /// Finds the last record between two bytes of a segment that contains a wanted `latest`.
 pub(crate) fn last_max_timestamp(
     directory: &Directory,
-    file: &File,
+    file: &dyn ReadAt,
     (from, to): (u64, u64),
     is_wanted: impl Fn(LineTime) -> bool,
 ) -> io::Result<Option<MaxTimestamp>> {
@@ -142,7 +142,8 @@ pub(super) fn newest_up_to(
     number: SegmentNumber,
     now: OffsetDateTime,
 ) -> Option<OffsetDateTime> {
-    let (file, bytes) = open_regular(directory, number).ok()?;
+    let (file, bytes) = SegmentFile::open(directory, number).ok()?;
+    let bytes = file.bytes_or(bytes, directory).ok()?;
     let now = LineTime::not_after(now)?;
     let is_past = |time: LineTime| time <= now;
     (bytes <= READ_BACK_BYTES_MAX)
@@ -156,7 +157,7 @@ pub(super) fn newest_up_to(
 /// of lines.
 pub(super) fn latest_between(
     directory: &Directory,
-    file: &File,
+    file: &dyn ReadAt,
     (from, to): (u64, u64),
     counts: impl Fn(LineTime) -> bool,
 ) -> io::Result<Latest> {
@@ -224,7 +225,7 @@ fn latest_of(line: &[u8], finder: &Finder<'_>) -> Latest {
 /// Finds the newest record of another session among the last lines before a byte of a segment.
 pub(super) fn newest_of_others(
     directory: &Directory,
-    file: &File,
+    file: &dyn ReadAt,
     end: u64,
     session: Uuid,
 ) -> Option<OffsetDateTime> {
@@ -245,24 +246,6 @@ pub(super) fn newest_of_others(
                 .map(|record| record.timestamp.to_moment())
                 .max()
         })
-}
-
-/// Opens a segment for reading back, and returns its size.
-pub(crate) fn open_regular(
-    directory: &Directory,
-    number: SegmentNumber,
-) -> io::Result<(File, u64)> {
-    let name = number.file_name();
-    // Opening a pipe or a device can have an effect, so its kind is checked before, and again
-    // after.
-    let regular = |facts: Facts| {
-        let bytes = facts.is_regular.then_some(facts.bytes);
-        bytes.ok_or(io::Error::from(io::ErrorKind::InvalidInput))
-    };
-    regular(directory.facts(&name)?)?;
-    let file = directory.open_read(&name)?;
-    let bytes = regular(directory.facts_of(&file)?)?;
-    Ok((file, bytes))
 }
 
 /// The size of one read: a few hundred lines.

@@ -10,12 +10,13 @@
 //!   history.json          the application's last version and its reports; replaced by rename
 //!   release.json          the newest release, if the owner put it there; never written by localtel
 //!   lock                  locked around every append, rotation and removal; caches head and floor
-//!   events.000001.jsonl   closed (0400)
-//!   events.000002.jsonl   the active segment: the highest number, the head
+//!   events.000001.jsonl.zst  closed (0400) and compressed
+//!   events.000002.jsonl   closed (0400)
+//!   events.000003.jsonl   the active segment: the highest number, the head
 //!   events.jsonl          relative symlink to the head; a convenience, never opened by localtel
 //! ```
 //!
-//! Names are final: a segment is created under its number and never renamed. Numbers start at 1,
+//! Numbers are final: a segment is created under its number and keeps it. Numbers start at 1,
 //! only grow and are never reused, not even after everything was cleared. A file whose name does
 //! not parse as one of these does not belong to localtel and is never changed or removed.
 //!
@@ -100,6 +101,28 @@
 //! are unlinked. The cache still contains the head's number, and the next append creates the
 //! segment above it.
 //!
+//! # Compression
+//!
+//! A closed segment may be stored as `events.NNNNNN.jsonl.zst` (Zstandard) or as
+//! `events.NNNNNN.jsonl.gz` (gzip) instead, whoever compressed it. Each of these names is that
+//! segment for numbers, limits and removal. Where several exist, the first that exists of
+//! `.jsonl`, `.jsonl.zst` and `.jsonl.gz` is read, and all are removed together. Limits count
+//! stored bytes; positions are those of the decompressed bytes.
+//!
+//! Where compression is on, the worker of a program compresses segments that were last written a
+//! day ago, and younger ones, the lowest first, when the total has no room for two more segments.
+//! It does so while no lines wait to be written, about 1 MiB at a time. The compressed file is
+//! frames of at most 1 MiB of whole lines, with checksums; then a skippable frame (magic number
+//! 0x184D2A5D) of the 8 bytes `localtel` and the number of newlines of each frame as a little-endian
+//! `u32`; then the seek table of zstd's seekable format, in which the frame before it counts with 0
+//! decompressed bytes. Other programs skip both.
+//!
+//! It is written as `events.NNNNNN.jsonl.zst.partial`, on which the process that compresses holds
+//! an exclusive `flock`, so there is one. The file is synced, and renamed under the lock of the
+//! directory if the plain file has not changed; the directory is synced; the plain file is removed
+//! under the lock if neither file has changed. A segment that still has both files is compressed
+//! again by the next process that compresses, and by any worker if compression is off by then.
+//!
 //! # Power cuts
 //!
 //! A writer that must survive them syncs three things: the bytes of a segment, before it
@@ -145,6 +168,8 @@
 //! | the cache, before the old segment lost its write bit | nothing to do: a lower number is closed |
 //! | moving the floor, before the unlink | removes the segments below the floor at the next rotation |
 //! | a removal that failed | continues with the next segment, and tries again later |
+//! | a part of a compressed file | overwrites it when it compresses that segment; removes it with the segment |
+//! | renaming a compressed file, before the unlink | compresses the segment again; until then the plain file is read |
 //!
 //! The store reads only the time and the session of a record. The contents of localtel's internal
 //! records are defined in `record::own`; the `session` record at the start of a segment, and all
@@ -154,6 +179,8 @@ pub(crate) mod age;
 #[cfg(all(unix, not(localtel_unsupported)))]
 mod ancestors;
 mod clear;
+pub(crate) mod compressor;
+mod decompressor;
 #[cfg(all(unix, not(localtel_unsupported)))]
 pub(crate) mod disk;
 pub(crate) mod document;
@@ -174,7 +201,9 @@ pub(crate) mod obstacle;
 )]
 mod refusal;
 mod retention;
+mod seek_table;
 pub(crate) mod segment;
+pub(crate) mod segment_file;
 #[cfg(test)]
 #[expect(
     clippy::disallowed_methods,
@@ -198,15 +227,14 @@ use uuid::Uuid;
 use self::age::{AgeStart, Now, Witness};
 pub(crate) use self::clear::Clearing;
 pub(crate) use self::clear::clear;
-use self::disk::{
-    Access, Directory, FileId, OpenError, check_interruption, read_at, read_at_least,
-};
+use self::disk::{Access, Directory, Facts, FileId, OpenError, check_interruption, read_at};
 use self::head::Held;
 use self::latest::Latest;
 use self::limits::Limits;
 use self::lock::{LockFile, Locked, lock_opened};
 use self::retention::StuckSegments;
-use self::segment::{FileName, SegmentNumber};
+use self::segment::{FileName, SegmentForm, SegmentNumber};
+use self::segment_file::{ReadAt, SegmentFile};
 #[cfg(not(all(unix, not(localtel_unsupported))))]
 pub(crate) use self::unsupported::disk;
 #[cfg(not(all(unix, not(localtel_unsupported))))]
@@ -698,24 +726,35 @@ impl Drop for Turn<'_> {
     }
 }
 
-/// Lists the numbers of the segments of a directory, the lowest first.
+/// Lists the files of the segments of a directory, the lowest number first, and of each segment
+/// the form that is read.
 ///
 /// # Errors
 ///
 /// Returns an error if the directory could not be listed.
-pub(crate) fn numbers(directory: &Directory) -> Result<Vec<SegmentNumber>> {
+pub(crate) fn segment_files(directory: &Directory) -> Result<Vec<(SegmentNumber, SegmentForm)>> {
     let names = match directory.names() {
         Ok(names) => names,
         // A directory that was removed has none.
         Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
         Err(error) => return Err(Error::io("list the directory", directory.path())(error)),
     };
-    let mut numbers: Vec<SegmentNumber> = names
-        .iter()
-        .filter_map(|name| name.to_str()?.parse().ok())
-        .filter_map(FileName::number)
-        .collect();
-    numbers.sort_unstable();
+    let names = names.iter().filter_map(|name| name.to_str()?.parse().ok());
+    let mut files: Vec<_> = names.filter_map(FileName::segment).collect();
+    files.sort_unstable();
+    Ok(files)
+}
+
+/// Lists the numbers of the segments of a directory, the lowest first.
+///
+/// # Errors
+///
+/// Returns an error if the directory could not be listed.
+pub(crate) fn numbers(directory: &Directory) -> Result<Vec<SegmentNumber>> {
+    let files = segment_files(directory)?;
+    let mut numbers: Vec<SegmentNumber> = files.into_iter().map(|(number, _)| number).collect();
+    // Some segments have several forms.
+    numbers.dedup();
     Ok(numbers)
 }
 
@@ -754,15 +793,38 @@ fn completed(listed: Vec<SegmentNumber>, mut again: Vec<SegmentNumber>) -> Vec<S
 ///
 /// Returns an error if the directory could not be listed.
 pub(crate) fn list(directory: &Directory) -> Result<Vec<Listed>> {
-    let listed = numbers(directory)?.into_iter().filter_map(|number| {
-        // A segment that is removed meanwhile has no size.
-        let facts = directory.facts(&number.file_name()).ok()?;
-        Some(Listed {
-            number,
-            bytes: facts.bytes,
-        })
-    });
-    Ok(listed.collect())
+    let files = segment_files(directory)?;
+    let mut listed: Vec<Listed> = Vec::with_capacity(files.len());
+    for (number, form) in files {
+        // A file that is removed meanwhile has no size.
+        let Ok(Facts { bytes, .. }) = directory.facts(&form.name_of(number)) else {
+            continue;
+        };
+        match listed.last_mut() {
+            Some(last) if last.number == number => last.bytes += bytes,
+            Some(_) | None => listed.push(Listed { number, bytes }),
+        }
+    }
+    Ok(listed)
+}
+
+/// Returns the size of a segment on disk, of all its forms together, if it is a regular file.
+pub(crate) fn stored_bytes(directory: &Directory, number: SegmentNumber) -> Option<u64> {
+    let facts = SegmentForm::ALL.map(|form| directory.facts(&form.name_of(number)).ok());
+    let regular = facts.into_iter().flatten().filter(|facts| facts.is_regular);
+    regular
+        .map(|facts| facts.bytes)
+        .reduce(|all, bytes| all + bytes)
+}
+
+/// Returns the name of the file from which a segment is read, and its facts; `None` if the segment
+/// does not exist.
+pub(crate) fn file_of(directory: &Directory, number: SegmentNumber) -> Option<(String, Facts)> {
+    SegmentForm::ALL.into_iter().find_map(|form| {
+        let name = form.name_of(number);
+        let facts = directory.facts(&name).ok()?;
+        Some((name, facts))
+    })
 }
 
 /// Converts a failure to open a directory into the library's error.
@@ -779,19 +841,21 @@ pub(crate) fn first_timestamp_of(
     directory: &Directory,
     number: SegmentNumber,
 ) -> Option<OffsetDateTime> {
-    first_timestamp(&directory.open_read(&number.file_name()).ok()?)
+    first_timestamp(&SegmentFile::open(directory, number).ok()?.0)
 }
 
 /// Returns the time of the record with which a segment begins, if it still contains it.
-pub(crate) fn first_timestamp(file: &File) -> Option<OffsetDateTime> {
+pub(crate) fn first_timestamp(file: &dyn ReadAt) -> Option<OffsetDateTime> {
     let mut start = [0; FIRST_BYTES];
-    let read = read_at_least(file, &mut start, 0, OPENING.len() + TIMESTAMP_BYTES).ok()?;
+    let read = file
+        .read_start(&mut start, OPENING.len() + TIMESTAMP_BYTES)
+        .ok()?;
     let start = start.get(..read)?;
     timestamp_of(start).or_else(|| {
         // In lines of other writers the time may be anywhere.
         start.trim_ascii_start().strip_prefix(b"{")?;
         let mut line = vec![0; FIRST_LINE_BYTES_MAX];
-        let read = read_at(file, &mut line, 0).ok()?;
+        let read = file.read_start(&mut line, FIRST_LINE_BYTES_MAX).ok()?;
         let line = line.get(..read)?;
         time_of(line.get(..memchr::memchr(b'\n', line)?)?)
     })

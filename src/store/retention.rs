@@ -10,9 +10,10 @@ use time::OffsetDateTime;
 use super::age::{AgeStart, Now, Witness, check_interval, is_older, newest_of_closed, removal_now};
 use super::disk::Directory;
 use super::head::{FoundBy, Held, LocatedHead};
-use super::latest::{Latest, latest_of_segment, newest_of_others, newest_up_to, open_regular};
+use super::latest::{Latest, latest_of_segment, newest_of_others, newest_up_to};
 use super::lock::Extent;
-use super::segment::SegmentNumber;
+use super::segment::{SegmentForm, SegmentNumber, partial_of};
+use super::segment_file::SegmentFile;
 use super::{Listed, Removed, Store, first_timestamp_of, list};
 use crate::error::{Error, Result};
 use crate::record::LineTime;
@@ -153,12 +154,8 @@ impl Store {
     /// Lists the segments, after trying again to remove some of those that are stuck.
     fn list_and_try_again(&mut self, held: Held<'_>, floor: SegmentNumber) -> Result<Vec<Listed>> {
         for number in self.stuck.next_to_try() {
-            let removed = (number < floor).then(|| held.directory.remove(&number.file_name()));
-            let is_gone = removed.is_none_or(|removed| match removed {
-                Ok(()) => true,
-                Err(error) => error.kind() == io::ErrorKind::NotFound,
-            });
-            if is_gone {
+            let removed = (number < floor).then(|| remove(held.directory, number));
+            if removed.is_none_or(|removed| removed.is_ok()) {
                 self.stuck.numbers.remove(&number);
             }
         }
@@ -354,8 +351,11 @@ impl Store {
             .iter()
             .rev()
             .take(READ_BELOW_MAX)
-            .filter_map(|segment| open_regular(directory, segment.number).ok())
-            .filter_map(|(file, bytes)| newest_of_others(directory, &file, bytes, session))
+            .filter_map(|segment| {
+                let (file, bytes) = SegmentFile::open(directory, segment.number).ok()?;
+                let bytes = file.bytes_or(bytes, directory).ok()?;
+                newest_of_others(directory, &file, bytes, session)
+            })
             .max();
         if let Some(newest) = newest {
             self.witness = Some(Witness::after(self.witness, newest, now.steady));
@@ -405,14 +405,13 @@ impl Store {
             if self.stuck.contains(segment.number) {
                 continue;
             }
-            let name = segment.number.file_name();
-            match directory.remove(&name) {
-                Ok(()) => {
+            match remove(directory, segment.number) {
+                Ok(SegmentRemoval::Removed) => {
                     removal.removed.segments += 1;
                     removal.removed.bytes += segment.bytes;
                 }
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                Err(error) => {
+                Ok(SegmentRemoval::Missing) => {}
+                Err((name, error)) => {
                     self.stuck.numbers.insert(segment.number);
                     let path = self.path.join(name);
                     removal
@@ -448,6 +447,32 @@ impl Store {
 fn size_of(listed: &[Listed]) -> (u64, u64) {
     let bytes = listed.iter().map(|segment| segment.bytes);
     (bytes.sum(), listed.len() as u64)
+}
+
+/// The result of removing a segment.
+enum SegmentRemoval {
+    Removed,
+    Missing,
+}
+
+/// Removes a segment in all of its forms, and what a process has compressed of it. Returns the name
+/// of the first file that could not be removed.
+fn remove(
+    directory: &Directory,
+    number: SegmentNumber,
+) -> Result<SegmentRemoval, (String, io::Error)> {
+    let forms = SegmentForm::ALL.map(|form| form.name_of(number));
+    let partial = partial_of(&SegmentForm::Zstd.name_of(number));
+    let mut removal = SegmentRemoval::Missing;
+    for name in [partial].into_iter().chain(forms.into_iter().rev()) {
+        let removed = directory.facts(&name).and_then(|_| directory.remove(&name));
+        match removed {
+            Ok(()) => removal = SegmentRemoval::Removed,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err((name, error)),
+        }
+    }
+    Ok(removal)
 }
 
 /// Number of the segments that could not be removed that are retried at a rotation.

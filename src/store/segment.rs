@@ -36,7 +36,7 @@ impl SegmentNumber {
         Self(self.0.saturating_add(1))
     }
 
-    /// Returns the name of the segment's file.
+    /// Returns the name of the segment's file, as long as it is not compressed.
     pub fn file_name(self) -> String {
         // Six digits sort well in `ls` up to 999,999 segments; names grow beyond that.
         format!(
@@ -56,11 +56,41 @@ impl fmt::Display for SegmentNumber {
     }
 }
 
+/// The form in which a segment is stored. Where a segment has several, the first of
+/// [`SegmentForm::ALL`] is read, and all of them are removed together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) enum SegmentForm {
+    /// Lines: `events.000001.jsonl`.
+    Plain,
+    /// Compressed by localtel or by `zstd`: `events.000001.jsonl.zst`.
+    Zstd,
+    /// Compressed by `gzip`: `events.000001.jsonl.gz`. localtel never writes it.
+    Gzip,
+}
+
+impl SegmentForm {
+    pub(crate) const ALL: [Self; 3] = [Self::Plain, Self::Zstd, Self::Gzip];
+
+    /// Returns the part of a name behind that of the plain form.
+    const fn end(self) -> &'static str {
+        match self {
+            Self::Plain => "",
+            Self::Zstd => ".zst",
+            Self::Gzip => ".gz",
+        }
+    }
+
+    /// Returns the name of a segment's file in this form.
+    pub(crate) fn name_of(self, number: SegmentNumber) -> String {
+        FileName::Segment(number, self).to_string()
+    }
+}
+
 /// A name that belongs to localtel in a telemetry directory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum FileName {
-    /// A segment of lines: `events.000001.jsonl`.
-    Segment(SegmentNumber),
+    /// A segment in one of its forms: `events.000001.jsonl`.
+    Segment(SegmentNumber, SegmentForm),
     /// The relative symlink to the head, for people and `tail -F`: `events.jsonl`.
     Latest,
     /// The lock around every append and rotation, and the cache of head and floor.
@@ -78,10 +108,10 @@ pub(crate) enum FileName {
 }
 
 impl FileName {
-    /// Returns the number, if it is a segment's name.
-    pub(crate) fn number(self) -> Option<SegmentNumber> {
-        if let Self::Segment(number) = self {
-            Some(number)
+    /// Returns the number and the form, if it is a segment's name.
+    pub(crate) fn segment(self) -> Option<(SegmentNumber, SegmentForm)> {
+        if let Self::Segment(number, form) = self {
+            Some((number, form))
         } else {
             None
         }
@@ -90,7 +120,7 @@ impl FileName {
     /// Returns the name.
     pub(crate) fn text(self) -> Cow<'static, str> {
         Cow::Borrowed(match self {
-            Self::Segment(number) => return Cow::Owned(number.file_name()),
+            Self::Segment(number, form) => return Cow::Owned(number.file_name() + form.end()),
             Self::Latest => "events.jsonl",
             Self::Lock => "lock",
             Self::Consent => "consent.json",
@@ -125,10 +155,14 @@ impl FromStr for FileName {
             Self::History,
             Self::Release,
         ];
-        let digits = name
-            .strip_prefix(SEGMENT_START)
-            .and_then(|rest| rest.strip_suffix(SEGMENT_END));
-        let Some(digits) = digits else {
+        let found = SegmentForm::ALL.into_iter().find_map(|form| {
+            let plain = name.strip_suffix(form.end())?;
+            let digits = plain
+                .strip_prefix(SEGMENT_START)?
+                .strip_suffix(SEGMENT_END)?;
+            Some((digits, form))
+        });
+        let Some((digits, form)) = found else {
             let found = fixed.into_iter().find(|fixed| fixed.text() == name);
             return found.ok_or(NotOurs);
         };
@@ -136,8 +170,9 @@ impl FromStr for FileName {
         // to localtel.
         let number = digits.parse().ok().and_then(SegmentNumber::new);
         number
-            .filter(|number| *number <= SegmentNumber::LAST && number.file_name() == name)
-            .map(Self::Segment)
+            .filter(|number| *number <= SegmentNumber::LAST)
+            .map(|number| Self::Segment(number, form))
+            .filter(|found| found.text() == name)
             .ok_or(NotOurs)
     }
 }
@@ -187,6 +222,10 @@ mod tests {
             "events.10000000000000000.jsonl",
             "events.99999999999999999999999.jsonl",
             ".events.000001.jsonl.swp",
+            "events.1.jsonl.zst",
+            "events.000001.jsonl.gz.zst",
+            "events.000001.jsonl.bz2",
+            "events.000001.zst",
             "LOCK",
             "consent.json~",
             "consent.all.json.bak",
@@ -209,13 +248,15 @@ mod tests {
     proptest! {
         #[test]
         fn every_segment_name_parses_back_to_its_number(number in 1..=SegmentNumber::LAST.get()) {
-            let name = FileName::Segment(SegmentNumber::new(number).unwrap());
-            prop_assert_eq!(name.to_string(), format!("events.{number:06}.jsonl"));
-            prop_assert_eq!(name.to_string().parse(), Ok(name));
+            for (form, end) in [(SegmentForm::Plain, ""), (SegmentForm::Zstd, ".zst"), (SegmentForm::Gzip, ".gz")] {
+                let name = FileName::Segment(SegmentNumber::new(number).unwrap(), form);
+                prop_assert_eq!(name.to_string(), format!("events.{number:06}.jsonl{end}"));
+                prop_assert_eq!(name.to_string().parse(), Ok(name));
+            }
         }
 
         #[test]
-        fn a_name_that_parses_has_the_spelling_that_is_written(name in "(events\\.)?[0-9a-z.]{0,12}(\\.jsonl)?") {
+        fn a_name_that_parses_has_the_spelling_that_is_written(name in "(events\\.)?[0-9a-z.]{0,12}(\\.jsonl)?(\\.zst|\\.gz)?") {
             if let Ok(parsed) = name.parse::<FileName>() {
                 prop_assert_eq!(parsed.to_string(), name);
             }

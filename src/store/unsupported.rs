@@ -21,6 +21,7 @@ pub(crate) mod disk {
     pub(crate) use crate::store::facts::{Facts, FileId};
     pub(crate) use crate::store::refusal::ReadError;
     pub(crate) use crate::store::refusal::{Access, OpenError};
+    use crate::store::segment_file::ReadAt;
 
     /// There is no directory.
     #[derive(Debug)]
@@ -59,12 +60,14 @@ pub(crate) mod disk {
         open_or_create(name: &str) -> io::Result<(File, Facts)>;
         remove(name: &str) -> io::Result<()>;
         replace(name: &str, bytes: &[u8]) -> io::Result<()>;
+        rename(from: &str, to: &str) -> io::Result<()>;
         overwrite_whole(name: &str, bytes: &[u8]) -> io::Result<()>;
         empty(name: &str) -> io::Result<()>;
         replace_symlink(name: &str, target: &str) -> io::Result<()>;
         read_small(name: &str, bytes_max: u64) -> Result<Vec<u8>, ReadError>;
         facts_of(file: &File) -> io::Result<Facts>;
-        read_back(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize>;
+        read_back(file: &dyn ReadAt, buffer: &mut [u8], offset: u64) -> io::Result<usize>;
+        read_back_start(file: &dyn ReadAt, buffer: &mut [u8]) -> io::Result<usize>;
         append(file: &File, bytes: &[u8]) -> io::Result<usize>;
         overwrite(file: &File, bytes: &[u8]) -> io::Result<()>;
         cut(file: &File, bytes: u64) -> io::Result<()>;

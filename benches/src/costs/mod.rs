@@ -1,5 +1,6 @@
 //! The costs of a program beside the event itself: its start and end, memory, and growth.
 
+mod compression;
 mod counted;
 mod dependency;
 mod directory;
@@ -26,6 +27,7 @@ pub(crate) fn run(effort: Effort) -> Result<Section> {
         growth::measure(effort)?,
         directory::measure(effort)?,
         redaction::measure(effort)?,
+        compression::measure(effort)?,
     ];
     let (figures, tables): (Vec<_>, Vec<_>) = parts.into_iter().unzip();
     Ok(Section {
@@ -39,6 +41,7 @@ pub(crate) fn run(effort: Effort) -> Result<Section> {
 /// Runs one measurement, in a child process.
 pub(crate) fn child(arguments: &[&str]) -> Result<()> {
     match arguments {
+        ["compression", rest @ ..] => compression::child(rest),
         ["program", rest @ ..] => program::child(rest),
         ["memory", rest @ ..] => memory::child(rest),
         ["dependency", rest @ ..] => dependency::child(rest),
@@ -73,6 +76,9 @@ formats from INFO up: without localtel, with its layer and filter, and with its 
 
 *Redaction* is the additional time of an event under the default policy, compared with one that keeps secrets in \
 messages, for messages of 40, 200 and 4,000 bytes, with and without a secret. Every message is searched.
+
+*Compression*: two processes take turns in recording bursts of 64 events in a directory with segments that are two \
+days old; the worker of one compresses them meanwhile, that of the other does not. Only bursts during the compression count.
 
 *The directory* contains segments of one record each. A process opens it inline, and listing is timed in the same \
 process.";

@@ -16,6 +16,7 @@ use crate::reader::{Damage, DamageKind, Fold, Line, Notice, Position, Reader};
 use crate::record::LineTime;
 use crate::record::own::is_of_newer_format;
 use crate::record::raw::RawRecord;
+use crate::store;
 use crate::store::age::is_ahead;
 use crate::store::disk::Directory;
 use crate::summary::SessionTally;
@@ -116,6 +117,7 @@ impl Fold for LineProblems {
             DamageKind::Torn
             | DamageKind::NotARecord
             | DamageKind::NulHole
+            | DamageKind::Undecodable { .. }
             | DamageKind::TooLong
             | DamageKind::InvalidUtf8 => self.unreadable.add(damage.position),
         }
@@ -219,12 +221,16 @@ impl LineProblems {
 
 /// Returns the finding for a segment that cannot be read.
 fn about_segment(directory: &Directory, damage: &Damage, show: &str) -> Finding {
-    let name = damage.position.segment.file_name();
+    let number = damage.position.segment;
+    let found = store::file_of(directory, number);
+    let (name, is_ours) = found.map_or((number.file_name(), false), |(name, facts)| {
+        (name, facts.is_ours())
+    });
     let path = directory.path().join(&name).display().to_string();
     let file = ShellWord(&path);
     let next = if damage.kind == DamageKind::NotAFile {
         format!("move it away: {file}")
-    } else if directory.facts(&name).is_ok_and(|facts| facts.is_ours())
+    } else if is_ours
         && directory
             .open_read(&name)
             .is_err_and(|error| error.kind() == PermissionDenied)

@@ -24,8 +24,8 @@ pub(super) fn find(directory: &Directory, floor: Option<SegmentNumber>) -> Vec<F
         )];
     }
     let mut stuck: BTreeMap<Option<Obstacle>, Vec<String>> = BTreeMap::new();
-    for number in store::numbers(directory).unwrap_or_default() {
-        let name = number.file_name();
+    for (number, form) in store::segment_files(directory).unwrap_or_default() {
+        let name = form.name_of(number);
         let Ok(obstacle) = directory.obstacle(&name) else {
             continue;
         };

@@ -13,6 +13,7 @@ use super::*;
 use crate::error::Error;
 use crate::store::limits::READ_LINE_BYTES_MAX;
 
+mod compressed;
 mod following;
 mod records;
 mod since;

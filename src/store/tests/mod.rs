@@ -23,6 +23,7 @@ use crate::store::disk::{Access, Directory};
 
 mod ages;
 mod changed_limits;
+mod compression;
 mod stuck;
 
 /// Room for about forty lines in a segment and a hundred in all, so that rotation and removal
