@@ -4,11 +4,12 @@
 --
 -- then query the view `records`. It reads the segments each time, so it includes new records.
 -- A line that a crash tore is skipped; `localtel show` reports its position.
+-- Compressed segments (.zst, .gz) are included; while one is being compressed it is read twice.
 
 CREATE OR REPLACE VIEW records AS
 SELECT *
 FROM read_json(
-    'events.*.jsonl',
+    'events.*.jsonl*',
     format = 'newline_delimited',
     ignore_errors = true,
     filename = true,
