@@ -41,7 +41,7 @@ pub(crate) fn lasting(total_bytes: u64, rate: &Rate) -> String {
         return format!("{total} last {lasts}");
     }
     let per_day = size(rate.bytes_per_day);
-    format!("{total} last {lasts} at {per_day} a day, the rate of the last week")
+    format!("{total} last {lasts} at today's rate of {per_day} a day")
 }
 
 /// Formats an estimated number of days.

@@ -102,7 +102,7 @@ fn print(status: &Status, location: &Location, out: &mut dyn Write) -> io::Resul
     storage.map_or(Ok(()), |storage| print_storage(out, storage))
 }
 
-/// Prints the limits with who set each, and how many days they hold at the rate of the last week.
+/// Prints the limits with who set each, and how many days they hold at today's rate.
 fn print_limits(status: &Status, out: &mut dyn Write) -> io::Result<()> {
     let limits = &status.limits;
     let set_by = limits.set_by;

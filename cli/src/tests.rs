@@ -308,7 +308,7 @@ fn invalid_files_are_reported_and_escaped() {
     for shown in [status, doctor] {
         assert!(!shown.contains(['\u{1b}', '\u{202e}']), "{shown}");
     }
-    let (_, json, _) = home.run("--app myapp doctor --json");
+    let (_, json, _) = home.run("--app myapp doctor --full-at 100 --json");
     let value: serde_json::Value = serde_json::from_str(&json).unwrap();
     assert_eq!(value["findings"][0]["kind"], "history");
     assert_eq!(value["findings"][1]["kind"], "release");

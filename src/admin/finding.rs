@@ -57,7 +57,7 @@ pub enum FindingKind {
     Room,
     /// The file system is fuller than the given percentage.
     Full,
-    /// At the rate of the last week, records exceed the total before they exceed their age.
+    /// At today's rate, records exceed the total before they exceed their age.
     Limits,
     /// Nothing was ever recorded under the given name, but something was under a similar one.
     Name,

@@ -52,6 +52,8 @@ pub(crate) struct FileSystemRoom {
     pub(crate) used_bytes: u64,
     /// Number of free bytes.
     pub(crate) free_bytes: u64,
+    /// Number of free bytes for users other than root.
+    pub(crate) available_bytes: u64,
     /// Number of free inodes, of which each file takes one; absent where they are not counted.
     pub(crate) free_inodes: Option<u64>,
 }
@@ -216,6 +218,7 @@ impl Directory {
             bytes: room.f_blocks.saturating_mul(room.f_frsize),
             used_bytes: (room.f_blocks.saturating_sub(room.f_bfree)).saturating_mul(room.f_frsize),
             free_bytes: blocks.saturating_mul(room.f_frsize),
+            available_bytes: room.f_bavail.saturating_mul(room.f_frsize),
             free_inodes: (room.f_files > 0).then_some(inodes),
         })
     }

@@ -228,7 +228,7 @@ fn storage(facts: &Explanation<'_>) -> Vec<String> {
     lines
 }
 
-/// Describes the limits, who set each, and how many days they hold at the rate of the last week.
+/// Describes the limits, who set each, and how many days they hold at today's rate.
 fn limits(facts: &Explanation<'_>) -> Vec<String> {
     let limits = &facts.status.limits;
     let set_by = limits.set_by;

@@ -125,7 +125,7 @@ fn reading_commands_change_nothing() {
         &["show", "-r", "-n", "1", "-o", "csv"],
         &["status", "--json"],
         &["profiles"],
-        &["doctor"],
+        &["doctor", "--full-at", "100"],
         &["explain"],
         &["explain", "--json"],
         &["report"],

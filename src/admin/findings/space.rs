@@ -13,7 +13,7 @@ use crate::store;
 use crate::store::disk::{Directory, FileSystemRoom};
 use crate::text::count;
 
-/// Checks the file system of a directory, and its limits at the rate of the last week.
+/// Checks the file system of a directory, and its limits at today's rate.
 pub(super) fn find(
     location: &Location,
     directory: &Directory,
@@ -66,8 +66,9 @@ fn about_room(room: FileSystemRoom, path: &str, bounds: &Bounds) -> Option<Findi
 
 /// Checks that the file system is not fuller than that many percent, as `df` computes them.
 fn about_fill(room: FileSystemRoom, path: &str, full_at_percent: u8) -> Option<Finding> {
-    let (used, free) = (u128::from(room.used_bytes), u128::from(room.free_bytes));
-    let percent = (used * 100).div_ceil(used + free.max(1));
+    let used = u128::from(room.used_bytes);
+    let all = used + u128::from(room.available_bytes);
+    let percent = (used * 100).div_ceil(all.max(1));
     (percent > u128::from(full_at_percent)).then(|| {
         Finding::new(
             FindingKind::Full,
@@ -89,7 +90,7 @@ fn about_limits(location: &Location, rate: Rate, bounds: &Bounds) -> Option<Find
     }
     let total = size(u128::from(bounds.total_bytes_max));
     let what = format!(
-        "at the rate of the last week, {} a day, the total of {total} lasts {}, so records are removed by size before their greatest age of {}",
+        "at today's rate of {} a day, the total of {total} lasts {}, so records are removed by size before their greatest age of {}",
         size(u128::from(rate.bytes_per_day)),
         days(rate.total_days),
         duration_text(Duration::from_secs(bounds.age_seconds_max)),
@@ -145,10 +146,11 @@ mod tests {
 
     #[test]
     fn a_file_system_is_full_above_the_percentage() {
-        let of = |used_bytes, free_bytes| FileSystemRoom {
+        let of = |used_bytes, available_bytes| FileSystemRoom {
             bytes: 100_000,
             used_bytes,
-            free_bytes,
+            free_bytes: 100_000,
+            available_bytes,
             free_inodes: None,
         };
         for (room, full_at_percent, expected) in [
@@ -274,6 +276,7 @@ mod tests {
                 bytes,
                 used_bytes: bytes.saturating_sub(free_bytes),
                 free_bytes,
+                available_bytes: free_bytes,
                 free_inodes,
             };
             let found = about_room(room, "/a b", &bounds);

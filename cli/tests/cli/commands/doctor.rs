@@ -670,7 +670,7 @@ fn limits_that_remove_by_size_before_the_age_are_found() {
         let found = text.lines().find(|line| line.starts_with(beginning));
         found.unwrap_or_else(|| panic!("{text}")).to_owned()
     };
-    let usual = "days: 256 MiB last about 2621 days at 100.0 KiB a day, the rate of the last week; records are kept for about 90 days";
+    let usual = "days: 256 MiB last about 2621 days at today's rate of 100.0 KiB a day; records are kept for about 90 days";
     assert_eq!(line("status", "days: "), usual);
     let found = |text: &str| text.lines().any(|line| line.contains("removed by size"));
     assert!(!found(&home.doctor().1));
@@ -684,7 +684,7 @@ fn limits_that_remove_by_size_before_the_age_are_found() {
     let (code, text, kinds) = home.doctor();
     assert_eq!(code, 3, "{text}");
     assert!(kinds.contains(&"limits".to_owned()), "{kinds:?}");
-    let of_limits = "at the rate of the last week, 100 KiB a day, the total of 4096 KiB lasts about 40 days, so records are removed by size before their greatest age of 400d; ";
+    let of_limits = "at today's rate of 100 KiB a day, the total of 4096 KiB lasts about 40 days, so records are removed by size before their greatest age of 400d; ";
     assert!(text.contains(of_limits), "{text}");
     assert_eq!(
         line("status", "limits: "),

@@ -85,6 +85,7 @@ fn words_of_other_tools_get_the_equivalent_command() {
             assert!(!tip.contains("clear"), "{line}: {printed}");
             // `tail` would not end.
             let tip = tip.replace("tail", "tail --help");
+            let tip = tip.replace("doctor", "doctor --full-at 100");
             let output = run_line(&home, &format!("--app myapp {parent}{tip}"));
             assert_eq!(output.status.code(), Some(0), "{line}: {output:?}");
         }
@@ -229,6 +230,7 @@ fn a_misspelt_application_or_profile_gets_the_nearest_one() {
                 words == "enable",
                 "{typed} {words}: {printed}"
             );
+            let line = line.replace("doctor", "doctor --full-at 100");
             let output = run_line(&home, &line);
             assert!(output.status.success(), "{line}: {output:?}");
             for made in [
