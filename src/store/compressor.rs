@@ -40,6 +40,8 @@ pub(crate) struct Compressor {
     peek_at: Instant,
     /// The head at the last check.
     head: Option<SegmentNumber>,
+    /// Whether segments were to be compressed at the last check: the owner can change that.
+    compression: Compression,
     job: Option<Job>,
     /// Segments that cannot be compressed, or would not become smaller.
     skipped: BTreeSet<SegmentNumber>,
@@ -86,6 +88,7 @@ impl Compressor {
             search_at,
             peek_at: search_at,
             head: None,
+            compression: Compression::Off,
             job: None,
             skipped: BTreeSet::new(),
             #[cfg(test)]
@@ -139,6 +142,8 @@ impl Compressor {
         }
         self.peek_at = clock::deadline_after(now.steady, PEEK_INTERVAL);
         let limits = limits();
+        let before = std::mem::replace(&mut self.compression, limits.compression);
+        let is_due = is_due || before != limits.compression;
         if !is_due && limits.compression == Compression::Off {
             return None;
         }

@@ -2,7 +2,7 @@
 //! policy or the new one, and every lost event is counted.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use localtel::recording::{Counts, Delivery, Outcome};
 use localtel::{Event, Limits, Telemetry};
@@ -343,4 +343,34 @@ fn an_idle_program_removes_nothing_that_newer_limits_keep() {
     record_mib(&idle, 2);
     let stored = stored_bytes(&place);
     assert!(stored > 9 * MIB, "{stored}");
+}
+
+#[test]
+fn compression_by_the_owner_applies_to_a_running_program() {
+    let place = TestPlace::new();
+    let limits = Limits {
+        segment_bytes_max: 1 << 20,
+        ..Limits::default()
+    };
+    let telemetry = place.builder().limits(limits).try_open().unwrap();
+    record_mib(&telemetry, 3);
+    let first = place.path().join("events.000001.jsonl");
+    let two_days_ago = SystemTime::now() - Duration::from_hours(48);
+    let file = std::fs::File::open(&first).unwrap();
+    file.set_modified(two_days_ago).unwrap();
+    // The worker has looked for segments once, and found that none is to be compressed.
+    std::thread::sleep(Duration::from_millis(1500));
+    telemetry.flush().unwrap();
+    let record = || {
+        let _outcome = telemetry.record(&Event::new("event"));
+        std::thread::sleep(Duration::from_millis(50));
+    };
+    (0..10).for_each(|_| record());
+    assert!(first.exists());
+    replace(&place, "[storage]\ncompress = true\n");
+    let compressed = place.path().join("events.000001.jsonl.zst");
+    eventually("the segment is compressed", || {
+        record();
+        compressed.exists() && !first.exists()
+    });
 }
