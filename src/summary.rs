@@ -322,7 +322,7 @@ impl Summary {
     /// ```
     pub fn read(path: &Path) -> Result<Self> {
         let mut reader = Reader::open(path)?;
-        let sizes = reader.segment_sizes();
+        let sizes = reader.segment_sizes()?;
         Ok(reader.fold_all::<Contents>()?.sum_up(sizes))
     }
 
@@ -333,7 +333,7 @@ impl Summary {
     /// Returns the errors of [`Summary::read`].
     pub fn read_with<F: Fold + Default + Send>(path: &Path) -> Result<(Self, F)> {
         let mut reader = Reader::open(path)?;
-        let sizes = reader.segment_sizes();
+        let sizes = reader.segment_sizes()?;
         let (contents, other): (Contents, F) = reader.fold_all()?;
         Ok((contents.sum_up(sizes), other))
     }

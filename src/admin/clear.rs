@@ -195,7 +195,7 @@ impl Location {
 /// Returns an error if the directory exists and cannot be read.
 fn read(path: &Path) -> Result<Vec<SegmentFacts>> {
     let mut reader = Reader::open(path)?;
-    let sizes = reader.segment_sizes();
+    let sizes = reader.segment_sizes()?;
     let mut all: Vec<SegmentFacts> = sizes.into_iter().map(SegmentFacts::of_size).collect();
     let mut of = |number: SegmentNumber, note: &dyn Fn(&mut SegmentFacts)| {
         let place = all.binary_search_by_key(&number, |facts| facts.number);

@@ -257,14 +257,29 @@ impl Reader {
         })
     }
 
-    /// Returns the number and the size in bytes of each segment that exists, the lowest first.
-    pub(crate) fn segment_sizes(&self) -> Vec<(SegmentNumber, u64)> {
-        let directory = self.walk.directory();
-        let sizes = self.walk.listed().iter().filter_map(|number| {
-            // A segment that was removed meanwhile has no size.
-            Some((*number, store::stored_bytes(directory, *number)?))
-        });
-        sizes.collect()
+    /// Returns the number and the size in bytes of each segment that exists, of all its forms
+    /// together, the lowest first.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the directory cannot be listed.
+    pub(crate) fn segment_sizes(&self) -> Result<Vec<(SegmentNumber, u64)>> {
+        let (directory, last) = (self.walk.directory(), self.walk.listed().last());
+        let mut sizes: Vec<(SegmentNumber, u64)> = Vec::new();
+        // Listed once more, which is faster than asking for each form of each segment.
+        for (number, form) in store::segment_files(directory)? {
+            // A file that was removed meanwhile has no size.
+            let facts = directory.facts(&form.name_of(number)).ok();
+            let is_counted = last.is_some_and(|last| number <= *last);
+            let Some(facts) = facts.filter(|facts| is_counted && facts.is_regular) else {
+                continue;
+            };
+            match sizes.last_mut() {
+                Some((last, bytes)) if *last == number => *bytes += facts.bytes,
+                Some(_) | None => sizes.push((number, facts.bytes)),
+            }
+        }
+        Ok(sizes)
     }
 
     /// Moves to the position of an item of this directory.

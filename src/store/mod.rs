@@ -808,15 +808,6 @@ pub(crate) fn list(directory: &Directory) -> Result<Vec<Listed>> {
     Ok(listed)
 }
 
-/// Returns the size of a segment on disk, of all its forms together, if it is a regular file.
-pub(crate) fn stored_bytes(directory: &Directory, number: SegmentNumber) -> Option<u64> {
-    let facts = SegmentForm::ALL.map(|form| directory.facts(&form.name_of(number)).ok());
-    let regular = facts.into_iter().flatten().filter(|facts| facts.is_regular);
-    regular
-        .map(|facts| facts.bytes)
-        .reduce(|all, bytes| all + bytes)
-}
-
 /// Returns the name of the file from which a segment is read, and its facts; `None` if the segment
 /// does not exist.
 pub(crate) fn file_of(directory: &Directory, number: SegmentNumber) -> Option<(String, Facts)> {

@@ -167,12 +167,14 @@ impl FromStr for FileName {
             return found.ok_or(NotOurs);
         };
         // One spelling for each number: `events.1.jsonl` and `events.0000001.jsonl` do not belong
-        // to localtel.
+        // to localtel. It is checked without writing the name again, as thousands may be listed.
+        let is_least = digits.len() == SegmentNumber::DIGITS_LEAST;
+        let is_grown = digits.len() > SegmentNumber::DIGITS_LEAST && !digits.starts_with('0');
+        let is_spelled = (is_least || is_grown) && digits.bytes().all(|byte| byte.is_ascii_digit());
         let number = digits.parse().ok().and_then(SegmentNumber::new);
         number
-            .filter(|number| *number <= SegmentNumber::LAST)
+            .filter(|number| is_spelled && *number <= SegmentNumber::LAST)
             .map(|number| Self::Segment(number, form))
-            .filter(|found| found.text() == name)
             .ok_or(NotOurs)
     }
 }
