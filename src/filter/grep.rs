@@ -1,52 +1,69 @@
 //! The search for a regular expression in the texts and values of a record.
 
-use regex::{Regex, RegexBuilder};
+use regex::{Regex, RegexBuilder, bytes};
 
 use super::not_a_regex;
 use crate::error::Result;
-use crate::record::raw::{Object, RawRecord};
+use crate::record::raw::{Object, RawJson, RawRecord, RawText};
 
 /// A regular expression that is searched for in a record.
 #[derive(Debug, Clone)]
 pub(super) struct Grep {
     regex: Regex,
-    /// Whether a match depends on nothing but the matched text. Then the expression matches in the
-    /// line if it matches in a part of the line.
-    is_local: bool,
+    /// The same for whole lines. `None` if a match may depend on the text around it: then the
+    /// expression can match in a part of a line and not in the line.
+    in_line: Option<bytes::Regex>,
 }
 
 impl Grep {
     /// Compiles a pattern, which ignores case if it has no upper-case letter.
     pub(super) fn new(pattern: &str) -> Result<Self> {
+        let ignores_case = !has_upper_case(pattern);
         let regex = RegexBuilder::new(pattern)
-            .case_insensitive(!has_upper_case(pattern))
+            .case_insensitive(ignores_case)
+            .build();
+        let in_line = bytes::RegexBuilder::new(pattern)
+            .case_insensitive(ignores_case)
             .build();
         Ok(Self {
             regex: regex.map_err(|error| not_a_regex("grep", &error))?,
-            is_local: !may_look_around(pattern),
+            in_line: in_line.ok().filter(|_| !may_look_around(pattern)),
         })
     }
 
     /// Returns `true` if the expression matches in the message, the event, the target or a value.
-    /// Most lines have no match, and searching the whole line shows it in one pass: then only texts
-    /// and values that differ from their form in the line are searched one by one.
+    /// Most lines have no match, and searching the whole line shows it in one pass, but for the
+    /// texts and values that parsing changes.
     pub(super) fn matches(&self, raw: &RawRecord<'_>) -> bool {
-        let is_in_line = !self.is_local || self.is_in_line(raw);
-        if !is_in_line && raw.is_verbatim {
+        let in_line = self.in_line.as_ref();
+        let is_in_line = in_line.is_none_or(|in_line| in_line.is_match(raw.line));
+        if !is_in_line && (raw.is_verbatim || !self.is_in_changed(raw)) {
             return false;
         }
-        let texts = [raw.message, raw.event, Some(raw.target)];
-        let mut texts = texts.into_iter().flatten();
         let mut values = raw.objects().flat_map(Object::raw_members);
-        texts.any(|text| (is_in_line || !text.is_plain()) && self.regex.is_match(&text.decoded()))
-            || values.any(|(_, json)| {
-                (is_in_line || !json.is_verbatim()) && self.regex.is_match(&json.value().to_text())
-            })
+        texts(raw).any(|text| self.is_in_text(text)) || values.any(|(_, json)| self.is_in(json))
     }
 
-    fn is_in_line(&self, raw: &RawRecord<'_>) -> bool {
-        std::str::from_utf8(raw.line).is_ok_and(|line| self.regex.is_match(line))
+    /// Returns `true` if the expression matches in a text or a value that parsing may change. The
+    /// value may be one that a later value of the same name replaces.
+    fn is_in_changed(&self, raw: &RawRecord<'_>) -> bool {
+        let mut values = raw.objects().flat_map(Object::walk);
+        texts(raw).any(|text| !text.is_plain() && self.is_in_text(text))
+            || values.any(|(_, json)| !json.is_verbatim() && self.is_in(json))
     }
+
+    fn is_in_text(&self, text: RawText<'_>) -> bool {
+        self.regex.is_match(&text.decoded())
+    }
+
+    fn is_in(&self, json: RawJson<'_>) -> bool {
+        self.regex.is_match(&json.value().to_text())
+    }
+}
+
+fn texts<'a>(raw: &RawRecord<'a>) -> impl Iterator<Item = RawText<'a>> {
+    let texts = [raw.message, raw.event, Some(raw.target)];
+    texts.into_iter().flatten()
 }
 
 /// Returns `true` if a pattern contains a literal upper-case letter: that of `\W` does not count.

@@ -178,13 +178,13 @@ impl<'a> Object<'a> {
             };
             marks |= mark;
             if let Some((_, earlier)) = known.and_then(|place| members.get_mut(place)) {
-                *earlier = RawJson(json);
+                *earlier = json;
                 continue;
             }
             if !places.is_empty() {
                 places.insert(name.decoded(), members.len());
             }
-            members.push((name, RawJson(json)));
+            members.push((name, json));
         }
         members
     }
@@ -192,7 +192,7 @@ impl<'a> Object<'a> {
     /// Returns the last value of that name, as JSON.
     pub(crate) fn get(self, name: &str) -> Option<&'a [u8]> {
         let named = self.walk().filter(|(own, _)| own.is(name));
-        named.map(|(_, json)| json).last()
+        named.map(|(_, json)| json.0).last()
     }
 
     /// Returns the last value of that name, if it is a non-negative integer.
@@ -210,13 +210,13 @@ impl<'a> Object<'a> {
         parsed([b"{", self.0.bytes(), b"}"])
     }
 
-    /// Returns an iterator over names and values as they are in the line, each value as JSON.
-    fn walk(self) -> impl Iterator<Item = (RawText<'a>, &'a [u8])> {
+    /// Returns an iterator over all names and values as they are in the line.
+    pub(crate) fn walk(self) -> impl Iterator<Item = (RawText<'a>, RawJson<'a>)> {
         let mut cursor = Cursor::new(self.0);
         std::iter::from_fn(move || {
-            let member = cursor.member()?;
+            let (name, json) = cursor.member()?;
             let _comma = cursor.byte(b',');
-            Some(member)
+            Some((name, RawJson(json)))
         })
     }
 }
