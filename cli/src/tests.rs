@@ -234,6 +234,7 @@ fn the_json_of_status_has_stable_keys() {
         "directory_exists",
         "is_open_to_others",
         "limits",
+        "overdue_compression",
         "rate",
         "recording",
         "because",

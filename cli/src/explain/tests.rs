@@ -477,6 +477,7 @@ fn the_json_has_stable_keys() {
         "level",
         "limits",
         "locked",
+        "overdue_compression",
         "overruled",
         "policy",
         "problems",
