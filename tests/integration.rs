@@ -70,6 +70,8 @@ mod secret_names;
 #[path = "integration/secrets.rs"]
 mod secrets;
 
+#[path = "integration/compression.rs"]
+mod compression;
 #[path = "integration/endings.rs"]
 mod endings;
 #[path = "integration/file_limits.rs"]

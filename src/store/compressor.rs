@@ -38,7 +38,7 @@ pub(crate) struct Compressor {
     search_at: Instant,
     /// The time of the next check whether there was a rotation, after which room may be needed.
     peek_at: Instant,
-    /// The head at the last check.
+    /// The head at the last check where compression was on.
     head: Option<SegmentNumber>,
     /// Whether segments were to be compressed at the last check: the owner can change that.
     compression: Compression,
@@ -141,6 +141,9 @@ impl Compressor {
             return None;
         }
         self.peek_at = clock::deadline_after(now.steady, PEEK_INTERVAL);
+        if is_due {
+            self.search_at = clock::deadline_after(now.steady, SEARCH_INTERVAL);
+        }
         let limits = limits();
         let before = std::mem::replace(&mut self.compression, limits.compression);
         let is_due = is_due || before != limits.compression;
@@ -149,11 +152,10 @@ impl Compressor {
         }
         let directory = self.directory().ok()?;
         let extent = Extent::peek(&directory)?;
-        let has_rotated = self.head.replace(extent.head) != Some(extent.head);
-        if !is_due && !has_rotated {
+        let head = self.head.replace(extent.head);
+        if !is_due && head == Some(extent.head) {
             return None;
         }
-        self.search_at = clock::deadline_after(now.steady, SEARCH_INTERVAL);
         let number = self.choose(&directory, extent, &limits, now.clock)?;
         Job::start(directory, number).ok().flatten()
     }

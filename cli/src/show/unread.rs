@@ -12,6 +12,8 @@ use localtel::read::{Damage, DamageKind, Notice};
 pub(super) struct UnreadCounts {
     lines: u64,
     segments: u64,
+    /// Number of parts of compressed segments that cannot be decompressed.
+    undecodable: u64,
     denied: u64,
     examples: Vec<Damage>,
     notices: Vec<Notice>,
@@ -40,6 +42,7 @@ impl UnreadCounts {
                 self.segments += 1;
                 self.denied += 1;
             }
+            DamageKind::Undecodable { .. } => self.undecodable += 1,
             DamageKind::Torn
             | DamageKind::NotARecord
             | DamageKind::NulHole
@@ -65,6 +68,7 @@ impl UnreadCounts {
         let later = std::mem::take(later);
         self.lines += later.lines;
         self.segments += later.segments;
+        self.undecodable += later.undecodable;
         self.denied += later.denied;
         let room = |kept: usize| Self::EXAMPLES_MAX.saturating_sub(kept);
         let examples = later.examples.into_iter().take(room(self.examples.len()));
@@ -102,7 +106,7 @@ impl UnreadCounts {
             let in_line: Vec<_> = self
                 .examples
                 .iter()
-                .filter(|damage| damage.bytes > 0)
+                .filter(|damage| damage.bytes > 0 && !is_undecodable(damage))
                 .map(|damage| damage.position.to_string())
                 .collect();
             let is_cut = (in_line.len() as u64) < self.lines;
@@ -117,6 +121,18 @@ impl UnreadCounts {
         if self.segments > 0 {
             let plural = if self.segments == 1 { "" } else { "s" };
             writeln!(stderr, "{} gap{plural} in the segments", self.segments)?;
+        }
+        if self.undecodable > 0 {
+            let parts = if self.undecodable == 1 {
+                "part"
+            } else {
+                "parts"
+            };
+            writeln!(
+                stderr,
+                "{} {parts} of compressed segments that cannot be decompressed",
+                self.undecodable
+            )?;
         }
         for damage in &self.examples {
             // The error message of the operating system is escaped too.
@@ -140,4 +156,8 @@ impl UnreadCounts {
         }
         Ok(())
     }
+}
+
+fn is_undecodable(damage: &Damage) -> bool {
+    matches!(damage.kind, DamageKind::Undecodable { .. })
 }

@@ -113,11 +113,12 @@ impl Fold for LineProblems {
                 format!("missing, and not removed by localtel: {segments}"),
                 "restore the files if you have them; the other records can still be read",
             )),
-            DamageKind::NotAFile | DamageKind::Unreadable { .. } => self.segments.push(damage),
+            DamageKind::NotAFile
+            | DamageKind::Unreadable { .. }
+            | DamageKind::Undecodable { .. } => self.segments.push(damage),
             DamageKind::Torn
             | DamageKind::NotARecord
             | DamageKind::NulHole
-            | DamageKind::Undecodable { .. }
             | DamageKind::TooLong
             | DamageKind::InvalidUtf8 => self.unreadable.add(damage.position),
         }
@@ -228,6 +229,20 @@ fn about_segment(directory: &Directory, damage: &Damage, show: &str) -> Finding 
     });
     let path = directory.path().join(&name).display().to_string();
     let file = ShellWord(&path);
+    if let DamageKind::Undecodable { .. } = damage.kind {
+        let lines = match damage.bytes {
+            0 => "everything".to_owned(),
+            bytes => format!("{bytes} bytes of lines"),
+        };
+        let line = damage.position.line;
+        return Finding::new(
+            FindingKind::Unreadable,
+            format!("{path}: {lines} from line {line} on {}", damage.kind),
+            format!(
+                "restore {file} from a copy if you have one; all other lines can still be read"
+            ),
+        );
+    }
     let next = if damage.kind == DamageKind::NotAFile {
         format!("move it away: {file}")
     } else if is_ours

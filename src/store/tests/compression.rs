@@ -143,6 +143,19 @@ fn nothing_is_compressed_where_it_is_off() {
 }
 
 #[test]
+fn compression_begins_soon_after_it_is_switched_on() {
+    let (_root, path) = three();
+    let mut compressor = Compressor::new(&path);
+    let mut later = in_hours(25);
+    run(&mut compressor, &off(), later);
+    for limits in [off(), on()] {
+        later.steady += Duration::from_secs(2);
+        run(&mut compressor, &limits, later);
+    }
+    assert_eq!(files(&path), COMPRESSED);
+}
+
+#[test]
 fn a_process_compresses_nothing_in_its_first_second() {
     let (_root, path) = three();
     let before = files(&path);

@@ -83,6 +83,27 @@ fn doctor_is_clean_and_read_only() {
 }
 
 #[test]
+fn a_segment_that_cannot_be_decompressed_is_a_finding() {
+    let home = CommandHome::recorded();
+    let lock = format!("{:016} {:016}\n", 2, 1);
+    let segment = std::fs::read(home.telemetry().join("events.000001.jsonl")).unwrap();
+    home.put(
+        "events.000002.jsonl",
+        std::str::from_utf8(&segment).unwrap(),
+    );
+    std::fs::remove_file(home.telemetry().join("events.000001.jsonl")).unwrap();
+    home.put("events.000001.jsonl.zst", "not compressed");
+    home.put("lock", &lock);
+    let text = home.finds(&["unreadable"]);
+    let damage = "events.000001.jsonl.zst: everything from line 1 on cannot be decompressed: ";
+    assert!(text.contains(damage), "{text}");
+    let shown = home.localtel().arg("show").output().unwrap();
+    let stderr = String::from_utf8(shown.stderr).unwrap();
+    let summary = "1 part of compressed segments that cannot be decompressed\n";
+    assert!(stderr.starts_with(summary), "{stderr}");
+}
+
+#[test]
 fn invalid_choices_are_found_in_both_files() {
     let home = CommandHome::new();
     home.put("consent.json", r#"{"format":1,"consent":"perhaps"}"#);
