@@ -49,7 +49,7 @@ use crate::store;
 use crate::store::disk::{Access, Directory};
 use crate::store::lock::Extent;
 use crate::store::segment::SegmentNumber;
-use scan::{ReadOrder, Source};
+use scan::{ItemSource, ReadOrder};
 use walk::{Gap, SegmentWalk};
 
 /// An item found by a reader.
@@ -334,7 +334,7 @@ impl Reader {
     }
 }
 
-impl Source for Reader {
+impl ItemSource for Reader {
     fn order(&self) -> ReadOrder {
         ReadOrder::Forward
     }

@@ -12,17 +12,18 @@ use std::ops::Range;
 use time::OffsetDateTime;
 
 use super::damage::{Damage, Notice, Position};
-use super::scan::{ReadOrder, Source};
+use super::scan::{self, Fold, ItemSource, ReadOrder};
 use super::scanner::{BLOCK_BYTES, Found, LINES_BYTES, Scanner, count_newlines, fill_up};
 use super::since::{is_older, start_in};
 use super::walk::{Gap, OpenedSegment, open_segment, unreadable};
 use super::{Item, lost_above};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::record::{Record, Timestamp};
 use crate::store::disk::Directory;
 use crate::store::lock::Extent;
+use crate::store::read_at::ReadAt as _;
 use crate::store::segment::SegmentNumber;
-use crate::store::segment_file::{ReadAt as _, SegmentFile};
+use crate::store::segment_file::SegmentFile;
 
 /// The items of a directory from the last to the first.
 #[derive(Debug)]
@@ -204,7 +205,25 @@ impl Reverse {
     }
 }
 
-impl Source for Reverse {
+impl Reverse {
+    /// Folds all remaining items, the last first, as [`Reader::fold`] does.
+    ///
+    /// [`Reader::fold`]: super::Reader::fold
+    ///
+    /// # Errors
+    ///
+    /// Returns the error of `after`.
+    pub fn fold<F: Fold + Send, E: From<Error>>(
+        &mut self,
+        whole: &mut F,
+        empty: impl Fn() -> F,
+        after: impl FnMut(&mut F) -> Result<(), E>,
+    ) -> Result<(), E> {
+        scan::fold(self, whole, empty, after)
+    }
+}
+
+impl ItemSource for Reverse {
     fn order(&self) -> ReadOrder {
         ReadOrder::Backward
     }

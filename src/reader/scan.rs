@@ -11,7 +11,7 @@ use std::thread;
 
 use super::damage::{Damage, Notice, Position};
 use super::scanner::{Found, LINES_BYTES, found_in, is_blank, resembles_one_record};
-use super::{Item, Line, Reader, Reverse};
+use super::{Item, Line, Reader};
 use crate::error::{Error, Result};
 use crate::record::raw::RawRecord;
 
@@ -71,7 +71,7 @@ pub(super) enum ReadOrder {
 }
 
 /// A reader whose items can be folded in parts.
-pub(super) trait Source {
+pub(super) trait ItemSource {
     /// Returns the order of the items.
     fn order(&self) -> ReadOrder;
 
@@ -113,24 +113,9 @@ impl Reader {
     }
 }
 
-impl Reverse {
-    /// Folds all remaining items, the last first, as [`Reader::fold`] does.
-    ///
-    /// # Errors
-    ///
-    /// Returns the error of `after`.
-    pub fn fold<F: Fold + Send, E: From<Error>>(
-        &mut self,
-        whole: &mut F,
-        empty: impl Fn() -> F,
-        after: impl FnMut(&mut F) -> Result<(), E>,
-    ) -> Result<(), E> {
-        fold(self, whole, empty, after)
-    }
-}
-
-fn fold<F: Fold + Send, E: From<Error>>(
-    source: &mut dyn Source,
+/// Folds all remaining items of a source, as [`Reader::fold`] does.
+pub(super) fn fold<F: Fold + Send, E: From<Error>>(
+    source: &mut dyn ItemSource,
     whole: &mut F,
     empty: impl Fn() -> F,
     mut after: impl FnMut(&mut F) -> Result<(), E>,
@@ -241,7 +226,7 @@ impl<F: Fold> Batch<F> {
     }
 
     /// Adds the next items, some hundred lines.
-    fn fill(&mut self, source: &mut dyn Source) -> Result<Filled> {
+    fn fill(&mut self, source: &mut dyn ItemSource) -> Result<Filled> {
         self.bytes.clear();
         while self.bytes.len() < BATCH_BYTES && self.items.len() < BATCH_ITEMS_MAX {
             if let Some((position, range)) = source.lines(&mut self.bytes)? {

@@ -16,8 +16,9 @@ use super::damage::{Damage, DamageKind, Notice, Position};
 use super::{Item, Line};
 use crate::record::{OPENING, Record};
 use crate::store::limits::READ_LINE_BYTES_MAX;
+use crate::store::read_at::ReadAt as _;
 use crate::store::segment::SegmentNumber;
-use crate::store::segment_file::{ReadAt as _, SegmentFile};
+use crate::store::segment_file::SegmentFile;
 
 /// An item whose bytes are in a buffer.
 #[derive(Debug)]

@@ -9,8 +9,9 @@ use super::damage::Position;
 use super::scanner::{Found, Scanner};
 use super::walk::{OpenSegment, OpenedSegment, SegmentWalk, open_segment};
 use crate::store::disk::Directory;
+use crate::store::read_at::ReadAt as _;
 use crate::store::segment::SegmentNumber;
-use crate::store::segment_file::{ReadAt as _, SegmentFile};
+use crate::store::segment_file::SegmentFile;
 
 /// The lines that were read of one segment.
 #[derive(Debug, Default)]

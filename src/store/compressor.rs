@@ -20,12 +20,13 @@ use ruzstd::encoding::{CompressionLevel, compress_to_vec};
 use time::OffsetDateTime;
 
 use super::age::{Now, is_older};
-use super::disk::{Access, Directory, Facts, check_interruption};
+use super::disk::{Access, Directory, check_interruption};
+use super::facts::Facts;
 use super::limits::{Compression, Limits};
 use super::lock::{Extent, Locked, lock};
+use super::read_at::ReadAt as _;
 use super::seek_table::{FrameSizes, SeekTable};
 use super::segment::{SegmentForm, SegmentNumber, partial_of};
-use super::segment_file::ReadAt as _;
 use super::{is_lack_of_room, list, open_error, segment_files};
 use crate::clock;
 use crate::error::{Error, Result};
@@ -358,8 +359,8 @@ impl Job {
     }
 }
 
-/// Returns the size of a frame that begins with these bytes: up to the last newline in them, so that
-/// damage of a frame is damage of whole lines.
+/// Returns the size of a frame that begins with these bytes: up to the last newline in them, so
+/// that damage of a frame is damage of whole lines.
 fn frame_bytes(lines: &[u8]) -> usize {
     memchr::memrchr(b'\n', lines).map_or(lines.len(), |end| end + 1)
 }

@@ -17,8 +17,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use ruzstd::decoding::errors::{FrameDecoderError, ReadFrameHeaderError};
 use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
 
+use super::read_at::ReadAt as _;
 use super::seek_table::{SeekFrame, SeekTable};
-use super::segment_file::ReadAt as _;
 
 /// A format of compression.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,9 +43,9 @@ pub(crate) struct Decompressor {
 #[derive(Debug, Default)]
 struct Decoded {
     /// The part that was read last.
-    recent: Window,
+    recent: PlainWindow,
     /// The part that was read before it; only with a seek table.
-    before: Window,
+    before: PlainWindow,
     /// The continuation of `recent`; only without a seek table.
     stream: Option<Stream>,
     /// Number of plain bytes, if it is known.
@@ -56,12 +56,12 @@ struct Decoded {
 
 /// Plain bytes, and the offset of the first.
 #[derive(Debug, Default)]
-struct Window {
+struct PlainWindow {
     start: u64,
     bytes: Vec<u8>,
 }
 
-impl Window {
+impl PlainWindow {
     fn end(&self) -> u64 {
         self.start + self.bytes.len() as u64
     }
@@ -203,7 +203,7 @@ impl Decompressor {
         if decoded.recent.from(offset).is_some() {
             return;
         }
-        let Window { start, bytes } = &mut decoded.recent;
+        let PlainWindow { start, bytes } = &mut decoded.recent;
         let range = frame.plain_start..frame.plain_end();
         *start = range.start;
         bytes.clear();
@@ -229,7 +229,7 @@ impl Decompressor {
         let mut stream = match decoded.stream.take() {
             Some(stream) if offset >= decoded.recent.start => stream,
             Some(_) | None => {
-                decoded.recent = Window::default();
+                decoded.recent = PlainWindow::default();
                 self.stream(0..self.file_bytes)
             }
         };
@@ -264,7 +264,7 @@ impl Decompressor {
 
     /// Returns a decoder of a range of the file, which begins at the start of a frame.
     fn stream(&self, stored: Range<u64>) -> Stream {
-        let source = BufReader::new(Stored {
+        let source = BufReader::new(StoredRange {
             file: Arc::clone(&self.file),
             range: stored,
         });
@@ -307,12 +307,12 @@ impl Read for Stream {
 }
 
 /// A range of a file.
-struct Stored {
+struct StoredRange {
     file: Arc<File>,
     range: Range<u64>,
 }
 
-impl Read for Stored {
+impl Read for StoredRange {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let left = usize::try_from(self.range.end - self.range.start).unwrap_or(usize::MAX);
         let wanted = left.min(buffer.len());
@@ -325,13 +325,13 @@ impl Read for Stored {
 
 /// Returns a decoder of gzip.
 #[cfg(feature = "gzip")]
-fn gzip(source: BufReader<Stored>) -> Box<dyn Read + Send> {
+fn gzip(source: BufReader<StoredRange>) -> Box<dyn Read + Send> {
     Box::new(flate2::bufread::MultiGzDecoder::new(source))
 }
 
 /// Returns a decoder that returns the reason why there is none.
 #[cfg(not(feature = "gzip"))]
-fn gzip(_: BufReader<Stored>) -> Box<dyn Read + Send> {
+fn gzip(_: BufReader<StoredRange>) -> Box<dyn Read + Send> {
     struct Refusal;
 
     impl Read for Refusal {

@@ -21,8 +21,8 @@ pub(crate) use super::transfer::{
 use super::ancestors::{self, DIRECTORY_MODE};
 use super::elsewhere;
 use super::facts::{explain_denial, is_own};
+use super::read_at::ReadAt;
 use super::segment::{is_ours, partial_of};
-use super::segment_file::ReadAt;
 use super::transfer::{check_file_size, size_of, write_at_start};
 
 /// The mode of an active segment and of every other file: accessible to its owner only.
@@ -534,6 +534,12 @@ impl Directory {
             Err(TryLockError::WouldBlock) => Ok(false),
             Err(TryLockError::Error(error)) => Err(error),
         }
+    }
+}
+
+impl ReadAt for File {
+    fn read_at_least(&self, buffer: &mut [u8], offset: u64, wanted: usize) -> io::Result<usize> {
+        read_at_least(self, buffer, offset, wanted)
     }
 }
 

@@ -14,8 +14,9 @@ use uuid::Uuid;
 
 use super::disk::Directory;
 use super::limits::READ_LINE_BYTES_MAX;
+use super::read_at::ReadAt;
 use super::segment::SegmentNumber;
-use super::segment_file::{ReadAt, SegmentFile};
+use super::segment_file::SegmentFile;
 use crate::record::own::{LATEST_LINE_BYTES_MAX, LATEST_MARK, latest_in, may_precede_latest};
 use crate::record::{LineTime, OPENING, Record};
 

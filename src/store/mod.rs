@@ -113,9 +113,9 @@
 //! day ago, and younger ones, the lowest first, when the total has no room for two more segments.
 //! It does so while no lines wait to be written, about 1 MiB at a time. The compressed file is
 //! frames of at most 1 MiB of whole lines, with checksums; then a skippable frame (magic number
-//! 0x184D2A5D) of the 8 bytes `localtel` and the number of newlines of each frame as a little-endian
-//! `u32`; then the seek table of zstd's seekable format, in which the frame before it counts with 0
-//! decompressed bytes. Other programs skip both.
+//! 0x184D2A5D) of the 8 bytes `localtel` and the number of newlines of each frame as a
+//! little-endian `u32`; then the seek table of zstd's seekable format, in which the frame before it
+//! counts with 0 decompressed bytes. Other programs skip both.
 //!
 //! It is written as `events.NNNNNN.jsonl.zst.partial`, on which the process that compresses holds
 //! an exclusive `flock`, so there is one. The file is synced, and renamed under the lock of the
@@ -195,6 +195,7 @@ pub(crate) mod limits;
 pub(crate) mod lock;
 #[cfg(all(unix, not(localtel_unsupported)))]
 pub(crate) mod obstacle;
+pub(crate) mod read_at;
 #[cfg_attr(
     not(all(unix, not(localtel_unsupported))),
     expect(dead_code, reason = "nothing is found there")
@@ -227,14 +228,16 @@ use uuid::Uuid;
 use self::age::{AgeStart, Now, Witness};
 pub(crate) use self::clear::Clearing;
 pub(crate) use self::clear::clear;
-use self::disk::{Access, Directory, Facts, FileId, OpenError, check_interruption, read_at};
+use self::disk::{Access, Directory, FileId, OpenError, check_interruption, read_at};
+use self::facts::Facts;
 use self::head::Held;
 use self::latest::Latest;
 use self::limits::Limits;
 use self::lock::{LockFile, Locked, lock_opened};
+use self::read_at::ReadAt;
 use self::retention::StuckSegments;
 use self::segment::{FileName, SegmentForm, SegmentNumber};
-use self::segment_file::{ReadAt, SegmentFile};
+use self::segment_file::SegmentFile;
 #[cfg(not(all(unix, not(localtel_unsupported))))]
 pub(crate) use self::unsupported::disk;
 #[cfg(not(all(unix, not(localtel_unsupported))))]

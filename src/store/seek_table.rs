@@ -2,13 +2,12 @@
 //! decompressed alone, and the number of lines in each. With it a reader of the last lines, or of
 //! those since some time, decompresses only what it reads.
 //!
-//! The table is that of zstd's [seekable format][], in a skippable frame that other programs skip.
-//! Another skippable frame before it has the number of newlines of each frame; in the table it is a
-//! frame without plain bytes. A file without a valid table is decompressed from its start.
-//!
-//! [seekable format]: https://github.com/facebook/zstd/blob/dev/contrib/seekable_format/zstd_seekable_compression_format.md
+//! The table is that of zstd's seekable format (`contrib/seekable_format` of zstd), in a skippable
+//! frame that other programs skip. Another skippable frame before it has the number of newlines of
+//! each frame; in the table it is a frame without plain bytes. A file without a valid table is
+//! decompressed from its start.
 
-use super::segment_file::ReadAt;
+use super::read_at::ReadAt;
 
 /// The sizes of a frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -19,9 +19,9 @@ pub(crate) mod disk {
 
     use super::unsupported;
     pub(crate) use crate::store::facts::{Facts, FileId};
+    use crate::store::read_at::ReadAt;
     pub(crate) use crate::store::refusal::ReadError;
     pub(crate) use crate::store::refusal::{Access, OpenError};
-    use crate::store::segment_file::ReadAt;
 
     /// There is no directory.
     #[derive(Debug)]
@@ -76,6 +76,12 @@ pub(crate) mod disk {
         sync_names() -> io::Result<()>;
         sync_way() -> io::Result<()>;
         try_lock(file: &File) -> io::Result<bool>;
+    }
+
+    impl ReadAt for File {
+        fn read_at_least(&self, _: &mut [u8], _: u64, _: usize) -> io::Result<usize> {
+            Err(unsupported())
+        }
     }
 
     pub(crate) fn is_strange(_error: &io::Error) -> bool {

@@ -1,5 +1,5 @@
-//! The commands that read the whole directory beside a condition, which does the least; and thousands
-//! of segments beside one.
+//! The commands that read the whole directory beside a condition, which does the least; and
+//! thousands of segments beside one.
 
 use super::task::{Answers, Lines, Share, Shares, Task};
 use super::tools::Tools;

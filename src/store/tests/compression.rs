@@ -1,5 +1,5 @@
-//! Compressing closed segments. INVARIANT: each record can be read once after a failure or a kill at
-//! any operation.
+//! Compressing closed segments. INVARIANT: each record can be read once after a failure or a kill
+//! at any operation.
 
 use super::*;
 use crate::reader::Reader;
