@@ -1,6 +1,6 @@
 //! The worker: the thread of `tracing-appender`, used for its life cycle, not for its queue. A
 //! wakeup message wakes it when it is parked; it then writes the staged frames, lingers for a
-//! moment, and parks again.
+//! moment, and parks again. Where compression is on, it compresses old segments in between.
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -187,10 +187,6 @@ pub(crate) fn is_ours(name: &str) -> bool {
 }
 
 /// Returns the temporary name of a file that replaces the one of that name.
-#[cfg_attr(
-    any(not(unix), localtel_unsupported),
-    expect(dead_code, reason = "no file is replaced there")
-)]
 pub(super) fn partial_of(name: &str) -> String {
     format!("{name}{PARTIAL_END}")
 }
