@@ -44,7 +44,7 @@ pub(crate) struct Compressor {
     /// Whether segments were to be compressed at the last check: the owner can change that.
     compression: Compression,
     job: Option<Job>,
-    /// Segments that cannot be compressed, or would not become smaller.
+    /// Segments that could not be compressed, or would not become smaller.
     skipped: BTreeSet<SegmentNumber>,
     #[cfg(test)]
     pub(crate) faults: super::faults::Faults,
@@ -158,7 +158,15 @@ impl Compressor {
             return None;
         }
         let number = self.choose(&directory, extent, &limits, now.clock)?;
-        Job::start(directory, number).ok().flatten()
+        match Job::start(directory, number) {
+            Ok(job) => job,
+            Err(error) if is_lack_of_room(&error) => None,
+            Err(_) => {
+                self.skipped.insert(number);
+                self.search_at = now.steady;
+                None
+            }
+        }
     }
 
     fn directory(&self) -> Result<Directory> {
@@ -259,10 +267,11 @@ impl Job {
             return Ok(JobStep::Abandoned);
         }
         self.directory.sync(&self.partial)?;
-        self.directory.close(&self.partial)?;
         if !self.rename()? {
             return Ok(JobStep::Abandoned);
         }
+        // Before the rename it would prevent that another process continues with the file.
+        self.directory.close(&self.partial)?;
         self.directory.sync_names()?;
         self.remove_plain()?;
         Ok(JobStep::Done)

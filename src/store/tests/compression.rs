@@ -193,6 +193,20 @@ fn a_segment_that_would_not_become_smaller_is_left() {
 }
 
 #[test]
+fn a_segment_that_cannot_be_read_does_not_stop_the_others() {
+    let (_root, path) = three();
+    let segment = path.join("events.000001.jsonl");
+    std::fs::remove_file(&segment).unwrap();
+    std::os::unix::fs::symlink("elsewhere", &segment).unwrap();
+    let mut compressor = Compressor::new(&path);
+    for hours in [25, 26] {
+        run(&mut compressor, &on(), in_hours(hours));
+    }
+    assert_eq!(files(&path)[0], "events.000001.jsonl");
+    assert_eq!(files(&path)[1..], COMPRESSED[1..]);
+}
+
+#[test]
 fn an_interrupted_compression_is_finished_where_it_is_off() {
     let (_root, path) = three();
     let before = seqs(&path);
