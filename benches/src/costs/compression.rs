@@ -135,7 +135,7 @@ fn closed_segments(path: &Path) -> Result<Vec<PathBuf>> {
     for entry in fs::read_dir(path)? {
         let entry = entry?;
         let name = entry.file_name().into_string().unwrap_or_default();
-        if name.starts_with("events.0") && name.ends_with(".jsonl") {
+        if name.starts_with("events.0") && !name.contains(".zst") {
             segments.push(entry.path());
         }
     }
