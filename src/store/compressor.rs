@@ -340,7 +340,7 @@ impl Job {
         Ok(())
     }
 
-    /// Returns `true` if the plain file is the one that was compressed and nobody wrote to it.
+    /// Returns `true` if the plain file is the one that was compressed and was not written since.
     fn is_unchanged(&self) -> bool {
         let facts = self.directory.facts(&self.number.file_name());
         facts.is_ok_and(|now| {

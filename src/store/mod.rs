@@ -104,10 +104,10 @@
 //! # Compression
 //!
 //! A closed segment may be stored as `events.NNNNNN.jsonl.zst` (Zstandard) or as
-//! `events.NNNNNN.jsonl.gz` (gzip) instead, whoever compressed it. Each of these names is that
-//! segment for numbers, limits and removal. Where several exist, the first that exists of
-//! `.jsonl`, `.jsonl.zst` and `.jsonl.gz` is read, and all are removed together. Limits count
-//! stored bytes; positions are those of the decompressed bytes.
+//! `events.NNNNNN.jsonl.gz` (gzip) instead, compressed by localtel or by another program. Each of
+//! these names is that segment for numbers, limits and removal. Where several exist, the first that
+//! exists of `.jsonl`, `.jsonl.zst` and `.jsonl.gz` is read, and all are removed together. Limits
+//! count stored bytes; positions are those of the decompressed bytes.
 //!
 //! Where compression is on, the worker of a program compresses segments that were last written a
 //! day ago, and younger ones, the lowest first, when the total has no room for two more segments.

@@ -1,10 +1,11 @@
 //! `explain`: describes what is recorded and what never is, where it is stored, for how long, who
 //! can read it, how to stop it and how to remove it, and lists the recorded events. It changes
-//! nothing. `text` has the sentences, `inventory` the recorded events and `report` the JSON; the
-//! library decides what the policy does. This file gathers the facts.
+//! nothing. `text` has the sentences, `tables` and `inventory` the recorded events, and `report`
+//! the JSON; the library decides what the policy does. This file gathers the facts.
 
 mod inventory;
 mod report;
+mod tables;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -80,6 +81,12 @@ struct Explanation<'a> {
 }
 
 impl<'a> Explanation<'a> {
+    /// Returns the name of the application for use in a sentence.
+    fn application(&self) -> &'a str {
+        let name = self.location.name();
+        name.map_or("the application", |name| name.as_str())
+    }
+
     fn gather(location: &'a Location) -> Self {
         let (status, inventory) = location.status_with();
         Self {

@@ -1,20 +1,18 @@
-//! The text of `explain`: short sections of plain sentences, then a table for each event. Values
-//! from data and paths are sanitized.
+//! The text of `explain`: short sections of plain sentences, then the recorded events (`tables`).
+//! Values from data and paths are sanitized.
 
 use std::io::{self, Write};
 
 use localtel::admin::{LimitSource, OwnerState};
 use localtel::consent::WhenUndecided;
 use localtel::policy::Rule;
-use localtel::read::{OWN_TARGET, Summary};
 use localtel::{Consent, Level, Policy};
 
 use super::Explanation;
-use super::inventory::{Inventory, ValueType};
-use super::report::{EventReport, ExplainReport, ValuesReport};
+use super::tables;
 use crate::quantity::{age, count, days, lasting, round_size, size};
 use crate::rules::{SECRETS, sentences};
-use crate::sanitize::{Quoted, Sanitized};
+use crate::sanitize::Sanitized;
 
 /// Prints all sections and the recorded events.
 pub(super) fn print(facts: &Explanation<'_>, out: &mut dyn Write) -> io::Result<()> {
@@ -39,7 +37,7 @@ pub(super) fn print(facts: &Explanation<'_>, out: &mut dyn Write) -> io::Result<
     }
     writeln!(out, "What was recorded so far")?;
     match (&facts.status.storage, &facts.status.storage_problem) {
-        (Some(storage), _) => print_inventory(facts, storage, out),
+        (Some(storage), _) => tables::print(facts, storage, out),
         (None, Some(problem)) => writeln!(out, "  It cannot be read: {}.", Sanitized(problem)),
         (None, None) => writeln!(out, "  Nothing."),
     }
@@ -133,7 +131,7 @@ fn rules_of_application(facts: &Explanation<'_>) -> Vec<String> {
     let test = format!("`{test}` shows what is masked in a text.");
     match facts.location.application_policy() {
         None => {
-            let mut lines = vec![format!("Unless {} sets other rules:", application(facts))];
+            let mut lines = vec![format!("Unless {} sets other rules:", facts.application())];
             lines.extend(below(USUAL_LEVEL).map(indented));
             lines.extend(SECRETS.lines().map(indented));
             lines.push(test);
@@ -147,7 +145,7 @@ fn rules_of_application(facts: &Explanation<'_>) -> Vec<String> {
             if rules.is_empty() {
                 return vec!["The application's rules leave nothing out.".to_owned()];
             }
-            let mut lines = vec![format!("By the rules of {}:", application(facts))];
+            let mut lines = vec![format!("By the rules of {}:", facts.application())];
             lines.extend(rules.iter().map(indented));
             lines.push(test);
             lines
@@ -236,7 +234,7 @@ fn limits(facts: &Explanation<'_>) -> Vec<String> {
         round_size(limits.total_bytes_max),
         age(limits.age_seconds_max),
     );
-    let application = application(facts);
+    let application = facts.application();
     let source = |source| match source {
         LimitSource::Owner => "set by you in policy.toml".to_owned(),
         LimitSource::Application => format!("set by {application}"),
@@ -346,194 +344,5 @@ fn how_to_remove(facts: &Explanation<'_>) -> Vec<String> {
     ]
 }
 
-/// Returns the name of the application for use in a sentence.
-fn application<'a>(facts: &Explanation<'a>) -> &'a str {
-    facts
-        .location
-        .name()
-        .map_or("the application", |name| name.as_str())
-}
-
-/// Prints the recorded events: those of the application first, then localtel's own.
-fn print_inventory(
-    facts: &Explanation<'_>,
-    storage: &Summary,
-    out: &mut dyn Write,
-) -> io::Result<()> {
-    let inventory = &facts.inventory;
-    if storage.records == 0 {
-        writeln!(out, "  Nothing.")?;
-    }
-    if storage.damage > 0 {
-        writeln!(
-            out,
-            "  {} could not be read; `{}` shows where.",
-            count(storage.damage, "item"),
-            Sanitized(&facts.location.command("show"))
-        )?;
-    }
-    if inventory.records_of_others > 0 {
-        writeln!(
-            out,
-            "  {} of further events, which are not listed.",
-            count(inventory.records_of_others, "record")
-        )?;
-    }
-    if storage.records > 0 {
-        for sentence in about_rows(facts) {
-            writeln!(out, "  {sentence}")?;
-        }
-    }
-    let events = ExplainReport::new(facts).events.into_iter();
-    let (own, theirs): (Vec<_>, Vec<_>) = events.partition(|event| event.target == OWN_TARGET);
-    for event in theirs.iter().chain(&own) {
-        print_event(event, out)?;
-    }
-    print_secret_names(facts, inventory, out)
-}
-
-/// Describes the rows of the tables, and which rules their actions follow.
-fn about_rows(facts: &Explanation<'_>) -> Vec<String> {
-    let of = match facts.location.application_policy() {
-        Some(_) => "the policies",
-        None => "your policy",
-    };
-    let mut lines = vec![format!(
-        "For each property: its records, the action of {of} on it, and its latest value."
-    )];
-    if facts.location.application_policy().is_none() {
-        lines.push(format!(
-            "The rules of {} itself are not known here, and may be stricter.",
-            application(facts)
-        ));
-    }
-    lines.extend(ACTIONS.map(str::to_owned));
-    lines
-}
-
-fn print_secret_names(
-    facts: &Explanation<'_>,
-    inventory: &Inventory,
-    out: &mut dyn Write,
-) -> io::Result<()> {
-    for (index, (name, texts)) in inventory.secret_names.iter().enumerate() {
-        if index == 0 {
-            writeln!(out, "\n  Names of secrets")?;
-        }
-        let quoted = Quoted(name);
-        if texts.clear == 0 {
-            writeln!(out, "    {quoted}: {} masked", count(texts.masked, "text"))?;
-        } else {
-            let command = facts.location.rule_command(name, "mask");
-            let clear = count(texts.clear, "text");
-            writeln!(
-                out,
-                "    {quoted}: {clear} in clear, {} masked; `{}` masks all from now on",
-                texts.masked,
-                Sanitized(&command)
-            )?;
-        }
-    }
-    Ok(())
-}
-
-fn print_event(event: &EventReport<'_>, out: &mut dyn Write) -> io::Result<()> {
-    let name = match event.event {
-        Some(name) => Quoted(name).to_string(),
-        None => "unnamed".to_owned(),
-    };
-    let times = count(event.records, "record");
-    writeln!(out, "\n  {name} ({}): {times}", Sanitized(event.target))?;
-    if event.target == OWN_TARGET {
-        let about = about_own(event.event.unwrap_or_default());
-        writeln!(out, "    {about}")?;
-    }
-    let message = event.message.iter();
-    let message = message.map(|values| TableRow::new("(message)".to_owned(), values));
-    let properties = event.properties.iter().map(|property| {
-        let name = Quoted(property.name);
-        let name = match property.in_span {
-            Some(span) => format!("{}.{name}", Quoted(span)),
-            None => name.to_string(),
-        };
-        TableRow::new(name, &property.values)
-    });
-    let rows: Vec<TableRow> = message.chain(properties).collect();
-    let width = |column: fn(&TableRow) -> &str| {
-        let widths = rows.iter().map(|row| column(row).chars().count());
-        widths.max().unwrap_or(0).min(WIDTH_MAX)
-    };
-    let (names, verdicts) = (width(|row| &row.name), width(|row| row.verdict));
-    let records = width(|row| &row.records);
-    for row in &rows {
-        writeln!(
-            out,
-            "    {:names$}  {:>records$}  {:verdicts$}  {}",
-            row.name, row.records, row.verdict, row.example
-        )?;
-    }
-    if event.values_of_other_properties > 0 {
-        let values = count(event.values_of_other_properties, "value");
-        writeln!(
-            out,
-            "    {values} of further properties, which are not listed"
-        )?;
-    }
-    Ok(())
-}
-
-/// A line of a table: one property.
-struct TableRow {
-    name: String,
-    records: String,
-    verdict: &'static str,
-    example: String,
-}
-
-impl TableRow {
-    fn new(name: String, values: &ValuesReport) -> Self {
-        let example = &values.example;
-        Self {
-            name,
-            records: values.records.to_string(),
-            verdict: values.verdict,
-            example: match example.kind {
-                ValueType::String => Quoted(&example.text).to_string(),
-                ValueType::Number
-                | ValueType::Boolean
-                | ValueType::Array
-                | ValueType::Object
-                | ValueType::Null => Sanitized(&example.text).to_string(),
-            },
-        }
-    }
-}
-
-/// Describes a record of localtel itself.
-fn about_own(event: &str) -> &'static str {
-    match event {
-        "session" => {
-            "A process began to record, or continued in a new file, with facts about the process."
-        }
-        "session.end" => {
-            "A process ended: how many events it recorded, how many it lost, and its counters."
-        }
-        "dropped" => "Events were lost because the buffer was full: how many, and why.",
-        "consent" => "Recording was allowed again while the application ran.",
-        "report" => "A regular report of the application on itself, this machine and its counters.",
-        "version" => "The application's version changed.",
-        "command" => "A command of the application: which one, how long it took, how it ended.",
-        _ => "A record of another version of localtel, unknown to this one.",
-    }
-}
-
-/// The words for actions in the tables.
-const ACTIONS: [&str; 2] = [
-    "keep: as it is. redact: secrets in its text are masked. hash: `p-` and 16 hexadecimal digits, equal",
-    "for equal values. mask: [masked]. drop: left out. not recorded: the whole event is left out.",
-];
-
-/// Widest column for names; longer names shift the columns after them.
-const WIDTH_MAX: usize = 40;
 /// The minimum level, unless the application sets one.
 const USUAL_LEVEL: Level = Level::Info;
