@@ -264,22 +264,11 @@ impl Reader {
     ///
     /// Returns an error if the directory cannot be listed.
     pub(crate) fn segment_sizes(&self) -> Result<Vec<(SegmentNumber, u64)>> {
-        let (directory, last) = (self.walk.directory(), self.walk.listed().last());
-        let mut sizes: Vec<(SegmentNumber, u64)> = Vec::new();
+        let last = self.walk.listed().last();
         // Listed once more, which is faster than asking for each form of each segment.
-        for (number, form) in store::segment_files(directory)? {
-            // A file that was removed meanwhile has no size.
-            let facts = directory.facts(&form.name_of(number)).ok();
-            let is_counted = last.is_some_and(|last| number <= *last);
-            let Some(facts) = facts.filter(|facts| is_counted && facts.is_regular) else {
-                continue;
-            };
-            match sizes.last_mut() {
-                Some((last, bytes)) if *last == number => *bytes += facts.bytes,
-                Some(_) | None => sizes.push((number, facts.bytes)),
-            }
-        }
-        Ok(sizes)
+        let listed = store::list_where(self.walk.directory(), |facts| facts.is_regular)?;
+        let known = listed.into_iter().filter(|one| Some(&one.number) <= last);
+        Ok(known.map(|one| (one.number, one.bytes)).collect())
     }
 
     /// Moves to the position of an item of this directory.

@@ -39,7 +39,7 @@ pub(crate) struct Compressor {
     search_at: Instant,
     /// The time of the next check whether there was a rotation, after which room may be needed.
     peek_at: Instant,
-    /// The head at the last check where compression was on.
+    /// The head at the last check.
     head: Option<SegmentNumber>,
     /// Whether segments were to be compressed at the last check: the owner can change that.
     compression: Compression,

@@ -796,11 +796,24 @@ fn completed(listed: Vec<SegmentNumber>, mut again: Vec<SegmentNumber>) -> Vec<S
 ///
 /// Returns an error if the directory could not be listed.
 pub(crate) fn list(directory: &Directory) -> Result<Vec<Listed>> {
+    list_where(directory, |_| true)
+}
+
+/// Lists the segments of a directory with the sizes of those of their files that count.
+///
+/// # Errors
+///
+/// Returns an error if the directory could not be listed.
+pub(crate) fn list_where(
+    directory: &Directory,
+    counts: impl Fn(&Facts) -> bool,
+) -> Result<Vec<Listed>> {
     let files = segment_files(directory)?;
     let mut listed: Vec<Listed> = Vec::with_capacity(files.len());
     for (number, form) in files {
         // A file that is removed meanwhile has no size.
-        let Ok(Facts { bytes, .. }) = directory.facts(&form.name_of(number)) else {
+        let facts = directory.facts(&form.name_of(number)).ok();
+        let Some(Facts { bytes, .. }) = facts.filter(&counts) else {
             continue;
         };
         match listed.last_mut() {
