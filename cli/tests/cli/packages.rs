@@ -101,10 +101,15 @@ fn no_dependency_needs_a_newer_compiler() {
     assert!(packages.len() > 50, "{} packages", packages.len());
 }
 
-/// Returns the packages of the workspace and their dependencies, as in `cargo metadata`.
+/// Returns the packages of the workspace and their dependencies on this platform, as in
+/// `cargo metadata`. Those for other platforms were not downloaded by a build.
 fn packages() -> Vec<Value> {
+    let version = cargo().arg("-vV").output().unwrap();
+    let version = String::from_utf8(version.stdout).unwrap();
+    let host = version.lines().find_map(|line| line.strip_prefix("host: "));
     let output = cargo()
         .args(["metadata", "--format-version", "1", "--offline", "--locked"])
+        .args(["--filter-platform", host.unwrap()])
         .output()
         .unwrap();
     let mut metadata: Value = serde_json::from_slice(&output.stdout).unwrap();
