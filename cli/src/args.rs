@@ -122,6 +122,7 @@ Environment:
   STATE_DIRECTORY          the same in a systemd service, if XDG_STATE_HOME is not set
   DO_NOT_TRACK             if set, nothing is recorded; this overrides every other setting
   <APPLICATION>_TELEMETRY  on or off, for one run
+  LOCALTEL_ZONE            zone of times: local, utc or +02:00 [default: local on a terminal, else utc]
   LOCALTEL_PAGER, PAGER    pager for long output on a terminal; empty or `cat`: no pager
   NO_COLOR                 if set, no colours
 

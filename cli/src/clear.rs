@@ -7,7 +7,7 @@ use super::exit::Exit;
 use super::failure::Failure;
 use super::quantity::{count, size};
 use super::screen::Screen;
-use super::time::{Zone, parse, timestamp};
+use super::time::{Bound, Zone, ZoneArgs, moment, parse, timestamp};
 
 /// Arguments of `clear`.
 #[derive(Debug, clap::Args)]
@@ -30,15 +30,19 @@ pub(crate) struct ClearArgs {
         conflicts_with = "localtel.yes"
     )]
     dry_run: bool,
+    /// The zone of times.
+    #[command(flatten)]
+    zone: ZoneArgs,
 }
 
 impl ClearArgs {
     /// Returns the arguments that remove everything, without confirmation if `yes`.
-    pub(crate) const fn everything(yes: bool) -> Self {
+    pub(crate) fn everything(yes: bool) -> Self {
         Self {
             before: None,
             yes,
             dry_run: false,
+            zone: ZoneArgs::default(),
         }
     }
 }
@@ -49,12 +53,14 @@ pub(crate) fn run(
     args: &ClearArgs,
     screen: &mut Screen<'_>,
 ) -> Result<Exit, Failure> {
+    let zone = args.zone.zone(screen)?;
     let before = match &args.before {
         None => None,
-        Some(text) => Some(timestamp(parse(text, Zone::UTC, screen.now)?)),
+        // What is kept begins at that time.
+        Some(text) => Some(timestamp(parse(text, Bound::Since, zone, screen.now)?)),
     };
     let plan = location.plan_clear(before)?;
-    for line in describe(&plan) {
+    for line in describe(&plan, zone) {
         writeln!(screen.stdout, "{line}")?;
     }
     if plan.to_remove.is_empty() {
@@ -96,15 +102,16 @@ pub(crate) fn run(
 }
 
 /// Describes what will be removed, and what is kept and why, a line each.
-fn describe(plan: &ClearPlan) -> Vec<String> {
+fn describe(plan: &ClearPlan, zone: Zone) -> Vec<String> {
     if plan.to_remove.is_empty() && plan.to_keep.is_empty() {
         return vec!["there is nothing to remove".to_owned()];
     }
     let removed = match plan.before {
         Some(before) if plan.to_remove.is_empty() => {
+            let before = zone.text(moment(before));
             format!("no segment has only records before {before}")
         }
-        Some(_) | None => format!("will remove {}", summary(&plan.to_remove)),
+        Some(_) | None => format!("will remove {}", summary(&plan.to_remove, zone)),
     };
     let kept = plan
         .to_keep
@@ -112,7 +119,11 @@ fn describe(plan: &ClearPlan) -> Vec<String> {
         .take(KEPT_SHOWN_MAX)
         .map(|(segment, reason)| {
             let own = std::slice::from_ref(segment);
-            format!("will keep {}; {}", summary(own), reason_of(*reason))
+            format!(
+                "will keep {}; {}",
+                summary(own, zone),
+                reason_of(*reason, zone)
+            )
         });
     let more = plan.to_keep.len().saturating_sub(KEPT_SHOWN_MAX);
     let more = (more > 0).then(|| format!("will keep {} more", count(more as u64, "segment")));
@@ -120,16 +131,16 @@ fn describe(plan: &ClearPlan) -> Vec<String> {
 }
 
 /// Returns the reason why a segment is kept.
-fn reason_of(reason: KeepReason) -> String {
+fn reason_of(reason: KeepReason, zone: Zone) -> String {
     match reason {
-        KeepReason::Newer(last) => format!("its last record is of {last}"),
+        KeepReason::Newer(last) => format!("its last record is of {}", zone.text(moment(last))),
         KeepReason::Behind(older) => format!("the older segment {older} is kept"),
         KeepReason::Unknown | _ => "it has no readable timestamp".to_owned(),
     }
 }
 
 /// Summarises segments in a clause.
-fn summary(segments: &[SegmentFacts]) -> String {
+fn summary(segments: &[SegmentFacts], zone: Zone) -> String {
     let names = match segments {
         [] => "nothing".to_owned(),
         [only] => format!("segment {}", only.number),
@@ -145,7 +156,10 @@ fn summary(segments: &[SegmentFacts]) -> String {
     let first = segments.iter().filter_map(|segment| segment.first).min();
     let last = segments.iter().filter_map(|segment| segment.last).max();
     let span = match (first, last) {
-        (Some(first), Some(last)) => format!(", {first} to {last}"),
+        (Some(first), Some(last)) => {
+            let [first, last] = [first, last].map(|time| zone.text(moment(time)));
+            format!(", {first} to {last}")
+        }
         (None, _) | (_, None) => String::new(),
     };
     format!(
@@ -165,5 +179,5 @@ Running programs continue to record without loss. The stored choice and the inst
 
 Examples:
   localtel clear                              all records, after confirmation
-  localtel clear --before 2026-11-01T00:00:00Z --yes
+  localtel clear --before monday --yes
   localtel clear --before 2026-11-01 --dry-run";

@@ -13,6 +13,7 @@ use super::failure::Failure;
 use super::quantity::{age, count, days, lasting, round_size, size};
 use super::sanitize::Sanitized;
 use super::screen::Screen;
+use super::time::{Zone, ZoneArgs, moment};
 
 /// Arguments of `status`.
 #[derive(Debug, clap::Args)]
@@ -20,6 +21,9 @@ pub(crate) struct StatusArgs {
     /// Print one JSON object, for programs
     #[arg(id = "localtel.json", long = "json")]
     json: bool,
+    /// The zone of times, except in JSON.
+    #[command(flatten)]
+    zone: ZoneArgs,
 }
 
 /// Prints the status as text or JSON.
@@ -34,12 +38,12 @@ pub(crate) fn run(
             .map_err(|error| Failure::failed(format!("could not write JSON: {error}")))?;
         writeln!(screen.stdout, "{text}")?;
     } else {
-        print(&status, location, screen.stdout)?;
+        print(&status, location, args.zone.zone(screen)?, screen.stdout)?;
     }
     Ok(Exit::Done)
 }
 
-fn print(status: &Status, location: &Location, out: &mut dyn Write) -> io::Result<()> {
+fn print(status: &Status, location: &Location, zone: Zone, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "status: {}", status.status)?;
     let uuid = status.uuid.map(|uuid| uuid.to_string());
     writeln!(out, "uuid: {}", uuid.as_deref().unwrap_or("none"))?;
@@ -99,7 +103,7 @@ fn print(status: &Status, location: &Location, out: &mut dyn Write) -> io::Resul
         writeln!(out, "storage: unreadable: {}", Sanitized(problem))?;
     }
     let storage = status.storage.as_ref();
-    storage.map_or(Ok(()), |storage| print_storage(out, storage))
+    storage.map_or(Ok(()), |storage| print_storage(out, storage, zone))
 }
 
 /// Prints the limits with who set each, and how many days they hold at today's rate.
@@ -210,13 +214,13 @@ fn print_update(update: &Update, location: &Location, out: &mut dyn Write) -> io
     writeln!(out, "update: {}", Sanitized(&text))
 }
 
-fn print_storage(out: &mut dyn Write, storage: &Summary) -> io::Result<()> {
+fn print_storage(out: &mut dyn Write, storage: &Summary, zone: Zone) -> io::Result<()> {
     let segments = storage.segments.len() as u64;
     writeln!(out, "segments: {} ({})", segments, size(storage.bytes))?;
     writeln!(out, "records: {}", storage.records)?;
     if let (Some(first), Some(last)) = (storage.first, storage.last) {
-        writeln!(out, "first: {first}")?;
-        writeln!(out, "last: {last}")?;
+        writeln!(out, "first: {}", zone.text(moment(first)))?;
+        writeln!(out, "last: {}", zone.text(moment(last)))?;
     }
     let sessions = storage.sessions;
     let more = if sessions.is_cut_short {
@@ -266,7 +270,10 @@ mod tests {
 
     fn text(location: &Location) -> String {
         let mut memory = Memory::default();
-        let args = StatusArgs { json: false };
+        let args = StatusArgs {
+            json: false,
+            zone: ZoneArgs::default(),
+        };
         memory.with(|screen| run(location, &args, screen).unwrap());
         memory.out()
     }

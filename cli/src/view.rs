@@ -3,15 +3,12 @@
 //! stored) and CSV.
 
 use std::borrow::Cow;
-use std::fmt;
-
-use time::{OffsetDateTime, UtcOffset};
 
 use super::csv::{CSV_HEADER, push_csv};
 use super::row::{Styles, push_padded, push_row};
 use super::sanitize::{SafeJson, Sanitized, is_plain_in_line, push, push_json, push_sanitized};
 use super::screen::{Colour, OutputKind};
-use super::time::{Zone, moment, timestamp};
+use super::time::{Zone, moment};
 use localtel::read::raw::{Object, RawRecord, RawText};
 
 /// A format of records.
@@ -140,7 +137,7 @@ impl View {
         if self.zone == Zone::UTC {
             return Cow::Borrowed(raw.timestamp.bytes());
         }
-        let time = ShownTime(self.zone.show(moment(raw.time())));
+        let time = self.zone.text(moment(raw.time()));
         Cow::Owned(time.to_string().into_bytes())
     }
 }
@@ -161,31 +158,10 @@ fn push_marked_lines(out: &mut Vec<u8>, text: RawText<'_>) {
     }
 }
 
-/// A time in its zone, in the format of stored lines.
-struct ShownTime(OffsetDateTime);
-
-impl fmt::Display for ShownTime {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let offset = self.0.offset();
-        if offset == UtcOffset::UTC {
-            return write!(f, "{}", timestamp(self.0));
-        }
-        // The local time, written as if it were UTC, and then its offset.
-        let clock = timestamp(self.0.replace_offset(UtcOffset::UTC)).to_string();
-        let (hours, minutes, _) = offset.as_hms();
-        let sign = if offset.is_negative() { '-' } else { '+' };
-        let clock = clock.trim_end_matches('Z');
-        write!(
-            f,
-            "{clock}{sign}{:02}:{:02}",
-            hours.unsigned_abs(),
-            minutes.unsigned_abs()
-        )
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use time::UtcOffset;
+
     use super::super::sanitize::tests::{HOSTILE, is_safe};
     use super::*;
     use localtel::read::Record;

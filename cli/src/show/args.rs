@@ -9,7 +9,7 @@ use time::OffsetDateTime;
 use super::super::absent_names::NameKind;
 use super::super::screen::OutputKind;
 use super::super::suggestion;
-use super::super::time::{Zone, parse, timestamp};
+use super::super::time::{Bound, Zone, ZoneArgs, parse};
 use super::super::view::Format;
 use localtel::read::{Filter, Levels, Term};
 use localtel::{Error, Result};
@@ -29,7 +29,7 @@ pub(crate) struct ShowArgs {
         value_name = "N|all"
     )]
     pub(crate) lines: Option<LineLimit>,
-    /// Show records from this time on: 2026-11-21, 08:00, today, -2h, 2h ago
+    /// Show records from this time on: 9:00, yesterday 14:00, monday, 2026-11-21, -2h
     #[arg(
         id = "localtel.since",
         short = 'S',
@@ -114,12 +114,9 @@ pub(crate) struct ShowArgs {
         conflicts_with = "localtel.output"
     )]
     pub(crate) json: bool,
-    /// Show and read times in UTC (default)
-    #[arg(id = "localtel.utc", long = "utc", conflicts_with = "localtel.local")]
-    pub(crate) utc: bool,
-    /// Show and read times in the local time zone
-    #[arg(id = "localtel.local", long = "local")]
-    pub(crate) local: bool,
+    /// The zone of times.
+    #[command(flatten)]
+    pub(crate) zone: ZoneArgs,
     /// Sort by timestamp across sessions (buffers the shown records in memory)
     #[arg(id = "localtel.sort", long = "sort")]
     pub(crate) sort: bool,
@@ -204,11 +201,6 @@ impl ShowArgs {
         }
     }
 
-    /// Returns the time zone in which times are shown and read.
-    pub(super) fn zone(&self) -> Zone {
-        if self.local { Zone::Local } else { Zone::UTC }
-    }
-
     /// Returns how records are shown.
     pub(super) fn format(&self) -> Format {
         let default = if self.json {
@@ -219,12 +211,12 @@ impl ShowArgs {
         self.output.unwrap_or(default)
     }
 
-    /// Builds the filter.
+    /// Builds the filter; times are in the zone in which they are shown.
     ///
     /// # Errors
     ///
     /// Returns an error that names the invalid flag and the expected value.
-    pub(super) fn filter(&self, now: OffsetDateTime) -> Result<Filter> {
+    pub(super) fn filter(&self, zone: Zone, now: OffsetDateTime) -> Result<Filter> {
         let mut filter = Filter::new();
         if let Some(levels) = self.level {
             filter = filter.levels(levels);
@@ -238,9 +230,12 @@ impl ShowArgs {
         if let Some(session) = &self.session {
             filter = filter.session(session);
         }
-        let time = |text: &String| parse(text, self.zone(), now);
-        let since = self.since.as_ref().map(time).transpose()?;
-        let until = self.until.as_ref().map(time).transpose()?;
+        let time = |text: &Option<String>, bound| {
+            let text = text.as_ref();
+            text.map(|text| parse(text, bound, zone, now)).transpose()
+        };
+        let since = time(&self.since, Bound::Since)?;
+        let until = time(&self.until, Bound::Until)?;
         if let (Some(since), Some(until)) = (since, until)
             && until < since
         {
@@ -248,8 +243,8 @@ impl ShowArgs {
                 "--until",
                 format!(
                     "the range is empty: it ends at {} and begins at {}",
-                    timestamp(until),
-                    timestamp(since)
+                    zone.text(until),
+                    zone.text(since)
                 ),
             ));
         }

@@ -29,7 +29,8 @@ use shown::{DatedLines, LineFilter, ShownLines};
 /// Shows records of the directory.
 pub(crate) fn run(args: &ShowArgs, directory: &Path, screen: &mut Screen<'_>) -> Result<Exit> {
     args.check()?;
-    let filter = args.filter(screen.now)?;
+    let zone = args.zone.zone(screen)?;
+    let filter = args.filter(zone, screen.now)?;
     // Opened before the pager, so that a missing directory is reported on the screen.
     let reader = open(directory, &filter)?;
     let lines = args.lines_or_default(screen.sink);
@@ -43,10 +44,8 @@ pub(crate) fn run(args: &ShowArgs, directory: &Path, screen: &mut Screen<'_>) ->
         Some(_) if !Pager::shows_colours(screen.variable) => Colour::Off,
         Some(_) | None => screen.colour,
     };
-    let line_filter = LineFilter {
-        view: View::new(args.format(), args.zone(), screen.sink, colour),
-        filter,
-    };
+    let view = View::new(args.format(), zone, screen.sink, colour);
+    let line_filter = LineFilter { view, filter };
     let mut show = Show {
         args,
         directory,
