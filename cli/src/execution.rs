@@ -8,6 +8,7 @@ use clap::{CommandFactory as _, FromArgMatches as _};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::args::{AnyCommand, AppCommand, Arguments};
+use super::completion::Question;
 use super::exit::Exit;
 use super::failure::Failure;
 use super::host::LOCALTEL;
@@ -65,6 +66,12 @@ pub(crate) fn execute(
 ) -> Exit {
     let words: Vec<OsString> = words.into_iter().collect();
     let definition = Arguments::command();
+    if let Some(question) = Question::of(&words) {
+        let answer = question.answer(definition, environment);
+        // Nothing is reported to a user who is typing.
+        let _written = screen.stdout.write_all(answer.as_bytes());
+        return Exit::Done;
+    }
     let parsed = definition.clone().try_get_matches_from(&words);
     let arguments = parsed.and_then(|matches| {
         suggestion::check_commands(&matches, &definition)?;

@@ -36,6 +36,7 @@ mod absent_names;
 mod args;
 mod clear;
 mod command_line;
+mod completion;
 mod consent;
 mod csv;
 mod doctor;

@@ -1,8 +1,11 @@
-//! Completions for shells and pages for `man`, both generated from the definition of the commands.
+//! Completions for shells and pages for `man`. The scripts for bash, zsh and fish are in
+//! `completion`; those for other shells and the pages are generated from the definition of the
+//! commands.
 
 use clap_complete::Shell;
 use clap_mangen::Man;
 
+use super::completion::script_of;
 use super::exit::Exit;
 use super::failure::Failure;
 use super::screen::Screen;
@@ -30,6 +33,10 @@ pub(crate) fn completions(
     mut command: clap::Command,
     screen: &mut Screen<'_>,
 ) -> Result<Exit, Failure> {
+    if let Some(script) = script_of(args.shell) {
+        screen.stdout.write_all(script.as_bytes())?;
+        return Ok(Exit::Done);
+    }
     // Generate in memory: the generator panics if writing fails.
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut command, "localtel", &mut script);
@@ -88,6 +95,9 @@ fn synopsis(command: &clap::Command) -> String {
 
 /// Examples for `completions`.
 pub(crate) const COMPLETIONS_EXAMPLES: &str = "\
+In bash, zsh and fish, names and frequent values from the records are completed too, for example
+after `-e`, `--app` and `key=`; the last 1 MiB of each directory is read for that.
+
 Examples:
   localtel completions bash > ~/.local/share/bash-completion/completions/localtel
   localtel completions zsh > \"${fpath[1]}/_localtel\"

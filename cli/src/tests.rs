@@ -486,7 +486,7 @@ fn an_invalid_time_is_a_usage_error() {
 #[test]
 fn completions_and_pages_name_every_command() {
     let home = Home::new();
-    let (exit, script, _) = home.run("completions bash");
+    let (exit, script, _) = home.run("completions elvish");
     assert_eq!(exit, Exit::Done);
     let (_, pages, _) = home.run("man all");
     for command in Arguments::command().get_subcommands() {

@@ -37,6 +37,14 @@ pub struct Reverse {
     window: Window,
     /// The earliest time of interest; data that provably is older is not read.
     since: Option<OffsetDateTime>,
+    numbering: LineNumbering,
+}
+
+/// Whether the lines before a position are counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum LineNumbering {
+    Counted,
+    Off,
 }
 
 /// The segment that is being read.
@@ -87,6 +95,7 @@ impl Reverse {
                 ..Window::default()
             },
             since: None,
+            numbering: LineNumbering::Counted,
         }
     }
 
@@ -97,6 +106,14 @@ impl Reverse {
     #[must_use]
     pub fn since(mut self, since: impl Into<Timestamp>) -> Self {
         self.since = Some(since.into().to_moment());
+        self
+    }
+
+    /// Leaves lines uncounted, so that a caller that stops early has read no more than the end of
+    /// the data. The lines of positions mean nothing then.
+    #[must_use]
+    pub fn without_line_numbers(mut self) -> Self {
+        self.numbering = LineNumbering::Off;
         self
     }
 
@@ -148,7 +165,10 @@ impl Reverse {
                         .map_or(0, |since| start_in(directory, &file, since)),
                     segment: number,
                     byte_end,
-                    line_end: None,
+                    line_end: match self.numbering {
+                        LineNumbering::Counted => None,
+                        LineNumbering::Off => Some(1),
+                    },
                     tail: match self.above {
                         None if file.is_plain() => WindowTail::Unfinished,
                         None | Some(_) => WindowTail::Whole,

@@ -2,6 +2,8 @@
 
 #[path = "commands/answers.rs"]
 mod answers;
+#[path = "commands/completion.rs"]
+mod completion;
 #[path = "commands/consent.rs"]
 mod consent;
 #[path = "commands/doctor.rs"]

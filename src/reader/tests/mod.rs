@@ -154,6 +154,13 @@ impl ReaderPlace {
         let result = reverse.fold(&mut folded, Described::default, |_| Ok::<(), Error>(()));
         result.unwrap();
         assert_eq!(folded.0, seen, "folded backwards");
+        let reverse = Reader::reverse(&self.path()).unwrap();
+        let mut reverse = reverse.without_line_numbers();
+        let mut count = 0;
+        while reverse.next_item().is_some() {
+            count += 1;
+        }
+        assert_eq!(count, seen.len(), "without line numbers");
         seen.reverse();
         seen
     }

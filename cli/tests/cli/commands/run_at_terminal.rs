@@ -17,7 +17,7 @@ use super::run::WAIT;
 use crate::support::eventually;
 
 /// A terminal with its own session, whose leader is the child.
-struct Terminal {
+pub(super) struct Terminal {
     /// Our end, until it is closed.
     master: Option<File>,
     name: String,
@@ -29,7 +29,7 @@ struct Terminal {
 impl Terminal {
     /// Starts a program with the script `count` in the working directory and the path of `localtel`
     /// in `$LOCALTEL`.
-    fn new(home: &CommandHome, words: &[&str]) -> Self {
+    pub(super) fn new(home: &CommandHome, words: &[&str]) -> Self {
         let master =
             openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
         grantpt(&master).unwrap();
@@ -83,13 +83,13 @@ impl Terminal {
         Self::new(home, &["sh", "-m", "-c", &script])
     }
 
-    fn type_in(&mut self, text: &str) {
+    pub(super) fn type_in(&mut self, text: &str) {
         let mut master = self.master.as_ref().unwrap();
         master.write_all(text.as_bytes()).unwrap();
     }
 
     /// Waits until the terminal shows a text, and returns the rest of its line.
-    fn expect(&mut self, text: &str) -> String {
+    pub(super) fn expect(&mut self, text: &str) -> String {
         let deadline = Instant::now() + Duration::from_mins(1);
         loop {
             let line = self.shown.split_once(text).and_then(|(_, rest)| {

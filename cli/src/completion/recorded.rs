@@ -1,0 +1,255 @@
+//! What is recorded, as far as completion shows it: names and frequent values in the last records
+//! of each directory. Reading changes nothing, and stops at a limit of bytes and at a deadline;
+//! what cannot be read is left out.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::time::Instant;
+
+use localtel::admin::{Environment, Location, Selection};
+use localtel::read::raw::{Object, RawRecord, RawValue};
+use localtel::read::{Item, Reader, Timestamp};
+
+/// Telemetry of which names and values are completed.
+#[derive(Debug)]
+pub(super) struct RecordedNames<'e> {
+    environment: &'e Environment,
+    selection: Selection,
+    deadline: Instant,
+}
+
+/// What is collected from records.
+#[derive(Debug, Clone, Copy)]
+enum WantedNames<'k> {
+    Events,
+    Targets,
+    Keys,
+    Values(&'k str),
+}
+
+impl<'e> RecordedNames<'e> {
+    /// Returns the telemetry of the options that select a location.
+    pub(super) fn new(
+        environment: &'e Environment,
+        selection: Selection,
+        deadline: Instant,
+    ) -> Self {
+        Self {
+            environment,
+            selection,
+            deadline,
+        }
+    }
+
+    /// Returns the names of all applications.
+    pub(super) fn applications(&self) -> Vec<String> {
+        let all = Location::all(self.environment).unwrap_or_default();
+        let names = all.iter().filter_map(Location::name);
+        names.map(|name| name.as_str().to_owned()).collect()
+    }
+
+    /// Returns the names of the profiles of the selected applications.
+    pub(super) fn profiles(&self) -> Vec<String> {
+        let all = self.locations().into_iter();
+        let profiles = all.flat_map(|location| location.profiles().unwrap_or_default());
+        let mut names: Vec<String> = profiles
+            .map(|location| location.profile().as_str().to_owned())
+            .collect();
+        names.sort();
+        names.dedup();
+        names
+    }
+
+    /// Returns the names of events, the most frequent first.
+    pub(super) fn events(&self) -> Vec<String> {
+        self.most_frequent(WantedNames::Events)
+    }
+
+    /// Returns targets and the modules above them, the most frequent first.
+    pub(super) fn targets(&self) -> Vec<String> {
+        self.most_frequent(WantedNames::Targets)
+    }
+
+    /// Returns the names of properties of events and spans, the most frequent first.
+    pub(super) fn keys(&self) -> Vec<String> {
+        self.most_frequent(WantedNames::Keys)
+    }
+
+    /// Returns the values of a key, the most frequent first.
+    pub(super) fn values(&self, key: &str) -> Vec<String> {
+        self.most_frequent(WantedNames::Values(key))
+    }
+
+    /// Returns the ids of sessions and the times of their last records, the latest first.
+    pub(super) fn sessions(&self) -> Vec<(String, Timestamp)> {
+        let mut last: HashMap<String, Timestamp> = HashMap::new();
+        self.read(|raw| {
+            let time = raw.time();
+            let known = last
+                .entry(raw.session.decoded().into_owned())
+                .or_insert(time);
+            *known = (*known).max(time);
+        });
+        let mut sessions: Vec<_> = last.into_iter().collect();
+        sessions.sort_by(|(one, one_last), (other, other_last)| {
+            other_last.cmp(one_last).then_with(|| one.cmp(other))
+        });
+        sessions
+    }
+
+    fn most_frequent(&self, wanted: WantedNames<'_>) -> Vec<String> {
+        let mut counts: HashMap<String, u64> = HashMap::new();
+        self.read(|raw| {
+            wanted.each_of(raw, |name| match counts.get_mut(name) {
+                Some(count) => *count += 1,
+                None => {
+                    counts.insert(name.to_owned(), 1);
+                }
+            });
+        });
+        let mut counts: Vec<_> = counts.into_iter().collect();
+        counts.sort_by(|(one, one_count), (other, other_count)| {
+            other_count.cmp(one_count).then_with(|| one.cmp(other))
+        });
+        counts.into_iter().map(|(name, _)| name).collect()
+    }
+
+    /// Passes on the last records of each selected directory.
+    fn read(&self, mut each: impl FnMut(&RawRecord<'_>)) {
+        for location in self.locations() {
+            let profiles = match &self.selection.profile {
+                Some(_) => vec![location],
+                None => location.profiles().unwrap_or_else(|_| vec![location]),
+            };
+            for profile in profiles {
+                read_end(&profile.path(), self.deadline, &mut each);
+            }
+        }
+    }
+
+    /// Returns the selected location or, if none is selected, those of all applications.
+    fn locations(&self) -> Vec<Location> {
+        match Location::find(&self.selection, self.environment) {
+            Ok(Some(location)) => vec![location],
+            Ok(None) => {
+                let all = Location::all(self.environment).unwrap_or_default();
+                let profile = self.selection.profile.clone().unwrap_or_default();
+                all.iter()
+                    .map(|one| one.with_profile(profile.clone()))
+                    .collect()
+            }
+            Err(_) => Vec::new(),
+        }
+    }
+}
+
+/// Passes on the records at the end of a directory.
+fn read_end(directory: &Path, deadline: Instant, mut each: impl FnMut(&RawRecord<'_>)) {
+    if Instant::now() >= deadline {
+        return;
+    }
+    let Ok(reverse) = Reader::reverse(directory) else {
+        return;
+    };
+    let mut reverse = reverse.without_line_numbers();
+    let mut left = END_BYTES;
+    while let Some(item) = reverse.next_item() {
+        let bytes = match item {
+            Item::Line(line) => {
+                // A damaged line is left out.
+                drop(line.read_raw(&mut each));
+                line.bytes().len() as u64 + 1
+            }
+            Item::Damage(damage) => damage.bytes,
+            Item::Notice(_) => 0,
+        };
+        left = left.saturating_sub(bytes);
+        if left == 0 || Instant::now() >= deadline {
+            return;
+        }
+    }
+}
+
+impl WantedNames<'_> {
+    fn each_of(self, raw: &RawRecord<'_>, mut each: impl FnMut(&str)) {
+        match self {
+            Self::Events => {
+                if let Some(event) = raw.event {
+                    each(&event.decoded());
+                }
+            }
+            Self::Targets => {
+                let target = raw.target.decoded();
+                each(&target);
+                for (end, _) in target.match_indices("::") {
+                    each(target.get(..end).unwrap_or_default());
+                }
+            }
+            Self::Keys => {
+                let of_spans = raw.spans.iter().map(|(_, properties)| properties);
+                for object in std::iter::once(raw.properties).chain(of_spans) {
+                    for (name, _) in object.raw_members() {
+                        each(&name.decoded());
+                    }
+                }
+            }
+            Self::Values(key) => {
+                if let Some(value) = value_of(raw, key).filter(|value| !value.is_empty()) {
+                    each(&value);
+                }
+            }
+        }
+    }
+}
+
+/// Returns the value of a key where a condition would find it, if it is not a list or an object.
+fn value_of(raw: &RawRecord<'_>, key: &str) -> Option<String> {
+    let text = |text: localtel::read::raw::RawText<'_>| text.decoded().into_owned();
+    match key {
+        "level" => return Some(raw.level.as_str().to_ascii_lowercase()),
+        "source" => return Some(text(raw.source)),
+        "target" => return Some(text(raw.target)),
+        "event" => return raw.event.map(text),
+        "message" => return raw.message.map(text),
+        "session" => return Some(text(raw.session)),
+        "timestamp" | "seq" => return None,
+        _ => {}
+    }
+    let key = key.strip_prefix("properties.").unwrap_or(key);
+    let spans: Vec<Object<'_>> = raw.spans.iter().map(|(_, properties)| properties).collect();
+    let mut objects = std::iter::once(raw.properties).chain(spans.into_iter().rev());
+    objects.find_map(|object| value_in(object, key))
+}
+
+fn value_in(object: Object<'_>, key: &str) -> Option<String> {
+    let members = object.raw_members();
+    let value = |key: &str| {
+        let mut named = members.iter();
+        named
+            .find(|(name, _)| name.is(key))
+            .map(|(_, json)| json.value())
+    };
+    match value(key) {
+        Some(RawValue::Compound(_)) => return None,
+        Some(found) => return Some(found.to_text().into_owned()),
+        None => {}
+    }
+    let (outer, path) = key.split_once('.')?;
+    let RawValue::Compound(json) = value(outer)? else {
+        return None;
+    };
+    let json: serde_json::Value = serde_json::from_str(&json).ok()?;
+    let found = path
+        .split('.')
+        .try_fold(&json, |within, name| within.get(name))?;
+    match found {
+        serde_json::Value::String(text) => Some(text.clone()),
+        serde_json::Value::Null | serde_json::Value::Bool(_) | serde_json::Value::Number(_) => {
+            Some(found.to_string())
+        }
+        serde_json::Value::Array(_) | serde_json::Value::Object(_) => None,
+    }
+}
+
+/// The number of bytes that are read at the end of each directory.
+const END_BYTES: u64 = 1 << 20;
