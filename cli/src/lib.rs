@@ -46,6 +46,8 @@ mod exit;
 mod explain;
 mod failure;
 mod files;
+#[cfg(test)]
+mod foreign;
 mod host;
 mod manual;
 mod pager;
