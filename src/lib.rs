@@ -151,10 +151,11 @@ pub mod recording {
 pub mod read {
     pub use crate::filter::{Filter, Levels, Term};
     pub use crate::reader::{
-        Damage, DamageKind, Fold, Follower, Item, Line, Notice, Position, Reader, Reverse,
-        SegmentRange,
+        Damage, DamageKind, Fold, Follower, Item, Line, LineStream, MergeInput, Merged, Notice,
+        Position, Reader, Reverse, SegmentRange,
     };
     pub use crate::record::{LINE_SCHEMA, OWN_TARGET, Properties, Record, Span, Timestamp};
+    pub use crate::store::decompressor::decompressed;
     pub use crate::store::segment::SegmentNumber;
     pub use crate::summary::{Losses, SegmentSize, Sessions, Summary, Tally};
     pub use crate::text::is_unsafe_to_show;

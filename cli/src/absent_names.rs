@@ -8,7 +8,7 @@ use std::io::Write;
 use super::sanitize::Sanitized;
 use super::suggestion::distance;
 use localtel::read::raw::{RawRecord, RawText};
-use localtel::read::{Damage, Fold, Line, Reader, Reverse};
+use localtel::read::{Damage, Fold, Line, Merged, Reverse};
 use localtel::{Error, Result};
 
 /// The kind of a name.
@@ -102,12 +102,12 @@ impl AbsentNames {
     /// # Errors
     ///
     /// Returns an error if the records cannot be read.
-    pub(crate) fn read_all(&mut self, mut reader: Reader) -> Result<()> {
+    pub(crate) fn read_all(&mut self, mut records: Merged) -> Result<()> {
         if self.names.is_empty() {
             return Ok(());
         }
         let typed = self.clone();
-        let stop = reader.fold(
+        let stop = records.fold(
             self,
             || typed.clone(),
             |absent| {

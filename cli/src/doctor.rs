@@ -15,11 +15,14 @@ use super::suggestion::near;
 pub(crate) struct DoctorArgs {
     /// Print one JSON object, for programs
     #[arg(id = "localtel.json", long = "json")]
-    json: bool,
+    pub(crate) json: bool,
     /// Report a file system that is fuller than this, in percent
     #[arg(id = "localtel.full_at", long = "full-at", value_name = "PERCENT",
           default_value_t = 80, value_parser = clap::value_parser!(u8).range(..=100))]
     full_at: u8,
+    /// Do this for each application that has telemetry
+    #[arg(id = "localtel.all", long = "all")]
+    pub(crate) all: bool,
 }
 
 /// Prints the findings, and returns [`Exit::Findings`] if there are any.

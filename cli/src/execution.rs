@@ -14,7 +14,8 @@ use super::failure::Failure;
 use super::host::LOCALTEL;
 use super::sanitize::Sanitized;
 use super::screen::{Colour, OutputKind, Screen};
-use super::selection::{SelectionArgs, unnamed};
+use super::selection::{Selected, SelectionArgs, unnamed};
+use super::show::{NamedInput, ShowArgs, ShowInputs};
 use super::time::moment;
 use super::{
     clear, consent, doctor, explain, manual, policy, profiles, record, report, run, selection,
@@ -107,17 +108,23 @@ pub(crate) fn settle(
     })
 }
 
+/// A command line as it was typed.
+#[derive(Clone, Copy)]
+struct TypedLine<'a> {
+    words: &'a [OsString],
+    selection: &'a SelectionArgs,
+}
+
 /// Returns the same command line, for the owner of the telemetry to run.
-fn repeated_as(
-    owner: u32,
-    words: &[OsString],
-    arguments: &SelectionArgs,
-    location: &Location,
-) -> String {
-    let words = words.iter().skip(1).map(|word| word.to_string_lossy());
+fn repeated_as(owner: u32, typed: TypedLine<'_>, location: &Location) -> String {
+    let words = typed
+        .words
+        .iter()
+        .skip(1)
+        .map(|word| word.to_string_lossy());
     let words: Vec<String> = words.map(|word| ShellWord(&word).to_string()).collect();
     let words = words.join(" ");
-    if arguments.dir.is_some() {
+    if typed.selection.dir.is_some() {
         format!("sudo -u '#{owner}' {LOCALTEL} {words}")
     } else {
         location.command_as(owner, &words)
@@ -131,6 +138,7 @@ fn dispatch(
     screen: &mut Screen<'_>,
 ) -> Result<Exit, Failure> {
     let selection = &arguments.selection;
+    let typed = TypedLine { words, selection };
     let find = || selection::find(selection, environment);
     match arguments.command {
         // The schema does not depend on an application.
@@ -141,26 +149,23 @@ fn dispatch(
             let text = args.text_to_test().unwrap_or_default();
             policy::test(text, environment, screen)
         }
-        AnyCommand::OnPlace(command) => {
-            let location = find()?;
-            // Checked before the command creates anything there; `doctor` has a finding for it.
-            let is_doctor = matches!(command, AppCommand::Doctor(_));
-            let similar = command.for_similar_name();
-            let hint = suggestion::similar_name(&location, environment, similar);
-            let hint = hint.filter(|_| !is_doctor);
-            let as_owner = |owner| repeated_as(owner, words, selection, &location);
-            let outcome = on_place(command, &location, environment, screen)
-                .map_err(|failure| failure.at(&location, as_owner));
-            let undone = similar.strip_prefix("enable").filter(|_| outcome.is_ok());
-            let hint = hint.map(|hint| match undone {
-                Some(scope) => {
-                    let undo = location.command(&format!("disable{scope}"));
-                    format!("{hint} `{undo}` withdraws this choice")
-                }
-                None => hint,
-            });
-            with_suggestion(outcome, hint, screen)
+        AnyCommand::OnPlace(AppCommand::Show(args)) if args.has_paths() => {
+            show_paths(&args, selection, environment, screen)
         }
+        AnyCommand::OnPlace(
+            command @ (AppCommand::Show(_) | AppCommand::Tail(_) | AppCommand::Status(_)),
+        ) => match selection::find_all(selection, environment)? {
+            Selected::Named(location) => on_named(command, &location, typed, environment, screen),
+            Selected::All(locations) => on_all(command, &locations, selection, environment, screen),
+        },
+        AnyCommand::OnPlace(command) if command.is_for_all() => {
+            let locations = match selection::find_all(selection, environment)? {
+                Selected::Named(location) => vec![*location],
+                Selected::All(locations) => locations,
+            };
+            on_each(&command, &locations, environment, screen)
+        }
+        AnyCommand::OnPlace(command) => on_named(command, &find()?, typed, environment, screen),
         AnyCommand::Record(args) => {
             let location = find()?;
             let hint = suggestion::similar_name(&location, environment, "status");
@@ -191,6 +196,141 @@ fn dispatch(
     }
 }
 
+/// Runs a command on one location.
+fn on_named(
+    command: AppCommand,
+    location: &Location,
+    typed: TypedLine<'_>,
+    environment: &Environment,
+    screen: &mut Screen<'_>,
+) -> Result<Exit, Failure> {
+    // Checked before the command creates anything there; `doctor` has a finding for it.
+    let is_doctor = matches!(command, AppCommand::Doctor(_));
+    let similar = command.for_similar_name();
+    let hint = suggestion::similar_name(location, environment, similar);
+    let hint = hint.filter(|_| !is_doctor);
+    let as_owner = |owner| repeated_as(owner, typed, location);
+    let outcome = on_place(command, location, environment, screen)
+        .map_err(|failure| failure.at(location, as_owner));
+    let undone = similar.strip_prefix("enable").filter(|_| outcome.is_ok());
+    let hint = hint.map(|hint| match undone {
+        Some(scope) => {
+            let undo = location.command(&format!("disable{scope}"));
+            format!("{hint} `{undo}` withdraws this choice")
+        }
+        None => hint,
+    });
+    with_suggestion(outcome, hint, screen)
+}
+
+/// Shows the files and directories on the command line instead of an application.
+fn show_paths(
+    args: &ShowArgs,
+    selection: &SelectionArgs,
+    environment: &Environment,
+    screen: &mut Screen<'_>,
+) -> Result<Exit, Failure> {
+    if !selection.app.is_empty() || selection.dir.is_some() || selection.profile.is_some() {
+        let message = "files and directories are shown instead of an application";
+        return Err(Failure::usage(message).hint("leave out --app, --dir and --profile"));
+    }
+    let mut inputs = Vec::new();
+    for input in args.paths()? {
+        match input.directory() {
+            Some(directory) => {
+                let selection = SelectionArgs {
+                    dir: Some(directory.to_owned()),
+                    ..SelectionArgs::default()
+                };
+                let locations = match selection::find_all(&selection, environment)? {
+                    Selected::Named(location) => vec![*location],
+                    Selected::All(locations) => locations,
+                };
+                inputs.extend(locations.iter().map(NamedInput::of_location));
+            }
+            None => inputs.push(input),
+        }
+    }
+    Ok(show::run(args, &ShowInputs::of(inputs), screen)?)
+}
+
+/// Runs a command that reads on several locations.
+fn on_all(
+    command: AppCommand,
+    locations: &[Location],
+    selection: &SelectionArgs,
+    environment: &Environment,
+    screen: &mut Screen<'_>,
+) -> Result<Exit, Failure> {
+    let list = |locations: &[Location]| locations.iter().map(NamedInput::of_location).collect();
+    match (command, locations) {
+        (AppCommand::Tail(args), _) => {
+            let list_again = || match selection::find_all(selection, environment) {
+                Ok(Selected::All(locations)) => list(&locations),
+                Ok(Selected::Named(_)) | Err(_) => Vec::new(),
+            };
+            let inputs = ShowInputs::that_grow(list(locations), &list_again);
+            Ok(show::run(&args.into_tail(), &inputs, screen)?)
+        }
+        (command, [only]) => on_place(command, only, environment, screen)
+            .map_err(|failure| failure.at(only, |owner| only.command_as(owner, "..."))),
+        (AppCommand::Show(args), _) => {
+            Ok(show::run(&args, &ShowInputs::of(list(locations)), screen)?)
+        }
+        (AppCommand::Status(args), _) => status::run_all(locations, &args, screen),
+        (_, _) => Err(Failure::usage("this command works on one application")),
+    }
+}
+
+/// Runs a command for each location, under a heading if the output is text. The highest exit code
+/// is that of all.
+fn on_each(
+    command: &AppCommand,
+    locations: &[Location],
+    environment: &Environment,
+    screen: &mut Screen<'_>,
+) -> Result<Exit, Failure> {
+    let mut worst = Exit::Done;
+    let mut locations = locations.to_vec();
+    if matches!(command, AppCommand::Profiles(_)) {
+        // The command lists all profiles of an application itself.
+        locations.dedup_by(|one, other| one.base() == other.base());
+    }
+    for location in &locations {
+        if !command.is_json() {
+            writeln!(
+                screen.stdout,
+                "== {}",
+                Sanitized(&selection::name_of(location))
+            )?;
+        }
+        let exit = match command {
+            AppCommand::Doctor(args) => doctor::run(location, args, environment, screen),
+            AppCommand::Explain(args) => explain::run(location, args, screen),
+            AppCommand::Report(args) => report::run(location, args, screen),
+            AppCommand::Profiles(args) => profiles::run(location, args, screen),
+            AppCommand::Policy(args) if args.is_shown() => policy::show(location, screen),
+            AppCommand::Policy(_)
+            | AppCommand::Show(_)
+            | AppCommand::Tail(_)
+            | AppCommand::Clear(_)
+            | AppCommand::Status(_)
+            | AppCommand::Enable(_)
+            | AppCommand::Disable(_)
+            | AppCommand::Reset => Err(Failure::usage("one application is changed at a time")),
+        };
+        let exit = exit.unwrap_or_else(|failure| {
+            let failure = failure.at(location, |owner| location.command_as(owner, "..."));
+            screen.print_message(format_args!("{}", failure.text(LOCALTEL).trim_end()));
+            failure.exit()
+        });
+        if exit.code() > worst.code() {
+            worst = exit;
+        }
+    }
+    Ok(worst)
+}
+
 /// Adds a suggestion if the named application has no telemetry.
 fn with_suggestion(
     outcome: Result<Exit, Failure>,
@@ -212,9 +352,21 @@ pub(crate) fn on_place(
     environment: &Environment,
     screen: &mut Screen<'_>,
 ) -> Result<Exit, Failure> {
+    if command.is_for_all() {
+        return Err(Failure::usage("`--all` needs the command `localtel`"));
+    }
     match command {
-        AppCommand::Show(args) => Ok(show::run(&args, &location.path(), screen)?),
-        AppCommand::Tail(args) => Ok(show::run(&args.into_tail(), &location.path(), screen)?),
+        AppCommand::Show(args) if args.has_paths() => Err(Failure::usage(
+            "only the telemetry of this application is shown, and no other files",
+        )),
+        AppCommand::Show(args) => {
+            let inputs = ShowInputs::of(vec![NamedInput::of_location(location)]);
+            Ok(show::run(&args, &inputs, screen)?)
+        }
+        AppCommand::Tail(args) => {
+            let inputs = ShowInputs::of(vec![NamedInput::of_location(location)]);
+            Ok(show::run(&args.into_tail(), &inputs, screen)?)
+        }
         AppCommand::Clear(args) => clear::run(location, &args, screen),
         AppCommand::Status(args) => status::run(location, &args, screen),
         AppCommand::Explain(args) => explain::run(location, &args, screen),

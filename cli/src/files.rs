@@ -19,6 +19,36 @@ pub(crate) fn read_at_most(path: &Path, bytes_max: u64) -> io::Result<Option<Vec
     Ok((bytes.len() as u64 <= bytes_max).then_some(bytes))
 }
 
+/// What a path leads to, through symbolic links.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum PathKind {
+    Directory,
+    /// Anything else that can be opened.
+    File,
+    Absent,
+}
+
+/// Returns what a path that a user typed leads to.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the path belongs to the user, who may use symbolic links"
+)]
+pub(crate) fn kind_of(path: &Path) -> PathKind {
+    if path.is_dir() {
+        PathKind::Directory
+    } else if path.exists() {
+        PathKind::File
+    } else {
+        PathKind::Absent
+    }
+}
+
+/// Opens a file for reading.
+#[expect(clippy::disallowed_methods, reason = "the file belongs to the user")]
+pub(crate) fn open(path: &Path) -> io::Result<File> {
+    File::open(path)
+}
+
 /// Returns `true` if a file of that name exists and this user can see it.
 #[expect(
     clippy::disallowed_methods,

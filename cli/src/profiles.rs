@@ -15,7 +15,10 @@ use super::screen::Screen;
 pub(crate) struct ProfilesArgs {
     /// Print one JSON array, for programs
     #[arg(id = "localtel.json", long = "json")]
-    json: bool,
+    pub(crate) json: bool,
+    /// Do this for each application that has telemetry
+    #[arg(id = "localtel.all", long = "all")]
+    pub(crate) all: bool,
 }
 
 /// Lists the profiles, the default one first.

@@ -17,7 +17,10 @@ pub(crate) struct ReportArgs {
     last: bool,
     /// Print one JSON object on one line, for programs
     #[arg(id = "localtel.json", long = "json")]
-    json: bool,
+    pub(crate) json: bool,
+    /// Do this for each application that has telemetry
+    #[arg(id = "localtel.all", long = "all")]
+    pub(crate) all: bool,
 }
 
 /// Prints a report.

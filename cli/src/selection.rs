@@ -1,8 +1,12 @@
-//! Selects the location that a command works on: its options on the command line, and the list of
+//! Selects the locations that a command works on: its options on the command line, and the list of
 //! applications if they name none. The library's `admin` defines locations.
 
-use clap::Args;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use clap::Args;
+use regex::Regex;
 
 use localtel::admin::{Environment, Location, Profile, Selection, ShellWord, Source};
 use localtel::{Error, ErrorKind};
@@ -14,9 +18,10 @@ use super::quantity::size;
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Location")]
 pub(crate) struct SelectionArgs {
-    /// Application; optional if only one has telemetry
+    /// Application; optional if only one has telemetry. `show`, `tail` and `status` take several,
+    /// also as a pattern such as `bill*`, and all if none is named
     #[arg(long, value_name = "NAME", global = true)]
-    pub(crate) app: Option<Source>,
+    pub(crate) app: Vec<NamePattern>,
     /// Telemetry directory [default: the application's]
     #[arg(long, value_name = "DIR", global = true)]
     pub(crate) dir: Option<PathBuf>,
@@ -25,14 +30,190 @@ pub(crate) struct SelectionArgs {
     pub(crate) profile: Option<Profile>,
 }
 
-impl From<&SelectionArgs> for Selection {
-    fn from(args: &SelectionArgs) -> Self {
-        Self {
-            application: args.app.clone(),
-            directory: args.dir.clone(),
-            profile: args.profile.clone(),
+/// The name of an application, or a pattern of names.
+#[derive(Debug, Clone)]
+pub(crate) enum NamePattern {
+    /// One name.
+    Name(Source),
+    /// The text and the expression of a pattern: `*` stands for any characters, `?` for one.
+    Pattern(String, Regex),
+}
+
+impl FromStr for NamePattern {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        if !text.contains(['*', '?']) {
+            return text.parse().map(Self::Name);
+        }
+        let expression = regex::escape(text).replace(r"\*", ".*").replace(r"\?", ".");
+        let expression = Regex::new(&format!("^{expression}$"));
+        let expression =
+            expression.map_err(|error| Error::invalid("pattern", error.to_string()))?;
+        Ok(Self::Pattern(text.to_owned(), expression))
+    }
+}
+
+impl NamePattern {
+    fn matches(&self, name: &str) -> bool {
+        match self {
+            Self::Name(source) => source.as_str() == name,
+            Self::Pattern(_, expression) => expression.is_match(name),
         }
     }
+
+    /// Returns the name or the pattern as it was typed.
+    pub(crate) fn as_str(&self) -> &str {
+        match self {
+            Self::Name(source) => source.as_str(),
+            Self::Pattern(text, _) => text,
+        }
+    }
+}
+
+impl SelectionArgs {
+    /// Returns the selection of one location.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if several applications may be named.
+    fn of_one(&self) -> Result<Selection, Failure> {
+        let application = match self.app.as_slice() {
+            [] => None,
+            [NamePattern::Name(source)] => Some(source.clone()),
+            [NamePattern::Pattern(..)] | [_, _, ..] => {
+                return Err(Failure::usage("this command works on one application")
+                    .hint("name one with --app NAME; `localtel status` lists them"));
+            }
+        };
+        Ok(Selection {
+            application,
+            directory: self.dir.clone(),
+            profile: self.profile.clone(),
+        })
+    }
+
+    /// Returns the selection of a directory instead of the one that is named.
+    fn of_directory(&self, directory: PathBuf) -> Selection {
+        Selection {
+            application: None,
+            directory: Some(directory),
+            profile: self.profile.clone(),
+        }
+    }
+
+    fn names(&self, location: &Location) -> bool {
+        let name = location.name().map_or("", Source::as_str);
+        self.app.is_empty() || self.app.iter().any(|pattern| pattern.matches(name))
+    }
+}
+
+/// The locations that a command reads.
+#[derive(Debug)]
+pub(crate) enum Selected {
+    /// One location, which was named.
+    Named(Box<Location>),
+    /// All locations that the options describe, where others may appear later.
+    All(Vec<Location>),
+}
+
+/// Finds the locations that a command reads: the one that is named or, without a name, all.
+///
+/// # Errors
+///
+/// Returns an error if there are none, or if a directory belongs to another application or profile
+/// than the options name.
+pub(crate) fn find_all(
+    args: &SelectionArgs,
+    environment: &Environment,
+) -> Result<Selected, Failure> {
+    let is_one_name = matches!(args.app.as_slice(), [NamePattern::Name(_)]);
+    let has_directory = args.dir.is_some() || environment.localtel_dir().is_some();
+    if !has_directory && !is_one_name {
+        return all_in_root(args, environment).map(Selected::All);
+    }
+    let selection = match args.of_one() {
+        Ok(selection) => selection,
+        Err(_) => Selection {
+            directory: args.dir.clone(),
+            ..Selection::default()
+        },
+    };
+    let Some(location) = Location::find(&selection, environment)? else {
+        return all_in_root(args, environment).map(Selected::All);
+    };
+    let below = location.telemetry_below();
+    if below.is_empty() {
+        return if args.app.len() > 1 {
+            Err(args.of_one().err().unwrap_or_else(|| none_named(args)))
+        } else {
+            Ok(Selected::Named(Box::new(location)))
+        };
+    }
+    let mut all = Vec::new();
+    for path in below {
+        if let Some(one) = Location::find(&args.of_directory(path), environment)? {
+            all.extend(profiles_of(one, args));
+        }
+    }
+    all.retain(|one| args.names(one));
+    if all.is_empty() {
+        return Err(none_named(args));
+    }
+    Ok(Selected::All(all))
+}
+
+/// Finds the locations below the state directory that the options describe.
+fn all_in_root(args: &SelectionArgs, environment: &Environment) -> Result<Vec<Location>, Failure> {
+    let known = Location::all(environment)?;
+    if known.is_empty() {
+        return Err(none_in(&Location::root(environment)?, environment));
+    }
+    let named = known.into_iter().filter(|one| args.names(one));
+    let all: Vec<Location> = named.flat_map(|one| profiles_of(one, args)).collect();
+    let found: BTreeSet<&str> = all
+        .iter()
+        .filter_map(Location::name)
+        .map(Source::as_str)
+        .collect();
+    let is_absent = |pattern: &&NamePattern| !found.iter().any(|name| pattern.matches(name));
+    if let Some(absent) = args.app.iter().find(is_absent) {
+        let message = format!(
+            "no application with telemetry is named `{}`",
+            absent.as_str()
+        );
+        return Err(Failure::usage(message).hint("`localtel status` lists the applications"));
+    }
+    Ok(all)
+}
+
+/// Returns the profiles of a location that the options describe: the one that is named, or all.
+fn profiles_of(location: Location, args: &SelectionArgs) -> Vec<Location> {
+    match &args.profile {
+        Some(profile) => vec![location.with_profile(profile.clone())],
+        None => match location.profiles() {
+            Ok(profiles) if !profiles.is_empty() => profiles,
+            Ok(_) | Err(_) => vec![location],
+        },
+    }
+}
+
+/// Returns the name of a location in lists: its application and, where it is not the default one,
+/// its profile.
+pub(crate) fn name_of(location: &Location) -> String {
+    match location.name() {
+        Some(name) if location.profile().is_default() => name.to_string(),
+        Some(name) => format!("{name}/{}", location.profile()),
+        None => location.path().display().to_string(),
+    }
+}
+
+fn none_named(args: &SelectionArgs) -> Failure {
+    let names: Vec<&str> = args.app.iter().map(NamePattern::as_str).collect();
+    Failure::usage(format!(
+        "nothing there is telemetry of `{}`",
+        names.join("`, `")
+    ))
 }
 
 /// Finds the selected location. Without a name or a directory it is the only application with
@@ -43,7 +224,7 @@ impl From<&SelectionArgs> for Selection {
 /// Returns an error if the location is ambiguous, or if its directory belongs to another
 /// application or profile than the options name.
 pub(crate) fn find(args: &SelectionArgs, environment: &Environment) -> Result<Location, Failure> {
-    let selection = Selection::from(args);
+    let selection = args.of_one()?;
     let Some(location) = Location::find(&selection, environment)? else {
         return find_only(args, environment);
     };
@@ -156,7 +337,7 @@ mod tests {
 
     fn named(app: Option<&str>, dir: Option<&str>, profile: Option<&str>) -> SelectionArgs {
         SelectionArgs {
-            app: app.map(|name| name.parse().unwrap()),
+            app: app.map(|name| name.parse().unwrap()).into_iter().collect(),
             dir: dir.map(PathBuf::from),
             profile: profile.map(|name| name.parse().unwrap()),
         }

@@ -1,6 +1,7 @@
 //! `status`: shows whether events are recorded, which rule decided that, where they are stored, how
 //! much is stored, and whether there is a newer release of the application. It changes nothing.
 
+use std::fmt;
 use std::io::{self, Write};
 
 use localtel::admin::{
@@ -13,6 +14,7 @@ use super::failure::Failure;
 use super::quantity::{age, count, days, lasting, round_size, size};
 use super::sanitize::Sanitized;
 use super::screen::Screen;
+use super::selection::name_of;
 use super::time::{Zone, ZoneArgs, moment};
 
 /// Arguments of `status`.
@@ -20,7 +22,7 @@ use super::time::{Zone, ZoneArgs, moment};
 pub(crate) struct StatusArgs {
     /// Print one JSON object, for programs
     #[arg(id = "localtel.json", long = "json")]
-    json: bool,
+    pub(crate) json: bool,
     /// The zone of times, except in JSON.
     #[command(flatten)]
     zone: ZoneArgs,
@@ -42,6 +44,65 @@ pub(crate) fn run(
     }
     Ok(Exit::Done)
 }
+
+/// Prints one row for each location, or one JSON object on a line.
+pub(crate) fn run_all(
+    locations: &[Location],
+    args: &StatusArgs,
+    screen: &mut Screen<'_>,
+) -> Result<Exit, Failure> {
+    let name = |location| Sanitized(&name_of(location)).to_string();
+    let names: Vec<String> = locations.iter().map(name).collect();
+    let width = names.iter().map(|name| name.chars().count()).max();
+    let width = width.unwrap_or(0).max("APPLICATION".len());
+    let zone = args.zone.zone(screen)?;
+    if !args.json {
+        writeln!(
+            screen.stdout,
+            "{:width$}  RECORDING  {:>9}  {:>9}  {:19}  LOST  DAMAGE",
+            "APPLICATION", "RECORDS", "SIZE", "LAST RECORD"
+        )?;
+    }
+    for (location, name) in locations.iter().zip(names) {
+        let status = location.status();
+        if args.json {
+            writeln!(screen.stdout, "{}", serde_json::to_string(&status)?)?;
+        } else {
+            writeln!(screen.stdout, "{name:width$}  {}", StatusRow(&status, zone))?;
+        }
+    }
+    Ok(Exit::Done)
+}
+
+/// The facts about a location in one row.
+struct StatusRow<'a>(&'a Status, Zone);
+
+impl fmt::Display for StatusRow<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(status, zone) = self;
+        write!(f, "{:9}", status.answer.recording.to_string())?;
+        let Some(storage) = &status.storage else {
+            let reason = status.storage_problem.as_deref().unwrap_or("no records");
+            return write!(f, "  {}", Sanitized(reason));
+        };
+        let shown = |last| zone.text(moment(last)).to_string().replace('T', " ");
+        let last = storage.last.map_or_else(|| "-".to_owned(), shown);
+        // Up to the second; the zone is that of all times of this output.
+        let last = last.get(..SECOND_CHARACTERS).unwrap_or(&last);
+        let losses = storage.losses;
+        let lost = losses.dropped + losses.refused + losses.failed;
+        write!(
+            f,
+            "  {:>9}  {:>9}  {last:19}  {lost:>4}  {:>6}",
+            storage.records,
+            size(storage.bytes),
+            storage.damage
+        )
+    }
+}
+
+/// Number of characters of a date and a time up to the second.
+const SECOND_CHARACTERS: usize = 19;
 
 fn print(status: &Status, location: &Location, zone: Zone, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "status: {}", status.status)?;

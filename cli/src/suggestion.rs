@@ -73,7 +73,8 @@ pub(crate) fn parse_condition(text: &str) -> Result<Term, String> {
     })
 }
 
-fn is_operator(letter: char) -> bool {
+/// Returns `true` for a character of a comparison.
+pub(crate) fn is_operator(letter: char) -> bool {
     "=!<>~".contains(letter)
 }
 

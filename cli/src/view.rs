@@ -52,10 +52,11 @@ impl View {
         }
     }
 
-    /// Adds one record; `line` has the stored bytes.
-    pub(crate) fn push(&self, out: &mut Vec<u8>, line: &[u8], raw: &RawRecord<'_>) {
+    /// Adds one record; `line` has the stored bytes, and `label` is the first column of a row.
+    pub(crate) fn push(&self, out: &mut Vec<u8>, label: &[u8], line: &[u8], raw: &RawRecord<'_>) {
         match self.format {
             Format::Short => {
+                out.extend_from_slice(label);
                 push_row(out, raw, &self.time_of(raw), &self.styles);
                 out.push(b'\n');
             }
@@ -177,7 +178,7 @@ mod tests {
         let rewritten = serde_json::to_vec(&record).unwrap();
         let raw = RawRecord::at(&rewritten).unwrap();
         let mut out = Vec::new();
-        view.push(&mut out, line.as_bytes(), &raw);
+        view.push(&mut out, b"", line.as_bytes(), &raw);
         String::from_utf8(out).unwrap()
     }
 

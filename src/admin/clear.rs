@@ -212,7 +212,7 @@ fn read(path: &Path) -> Result<Vec<SegmentFacts>> {
                 });
             }
             Item::Damage(damage) => of(damage.position.segment, &|facts| facts.damage += 1),
-            Item::Notice(_) => {}
+            Item::Text(_) | Item::Notice(_) => {}
         }
     }
     for facts in &mut all {

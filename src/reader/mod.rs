@@ -5,8 +5,9 @@
 //!
 //! `record` parses lines, and `filter` selects them. In this module, `scanner` finds lines, `walk`
 //! goes through segments, `scan` folds lines in several threads, `follow` polls for new lines,
-//! `seen` records which lines were read, `reverse` reads backwards, and `since` finds data that can
-//! be skipped.
+//! `seen` records which lines were read, `reverse` reads backwards, `since` finds data that can be
+//! skipped, `stream` reads lines from other places than directories, and `merged` reads several
+//! inputs by time.
 //!
 //! These rules define damage.
 //! * A line that is not a record, and each run of NULs, is one item of [`Damage`]. A blank line is
@@ -19,11 +20,13 @@
 
 mod damage;
 mod follow;
+mod merged;
 mod reverse;
 mod scan;
 mod scanner;
 mod seen;
 mod since;
+mod stream;
 #[cfg(test)]
 #[expect(
     clippy::disallowed_methods,
@@ -39,8 +42,10 @@ use std::path::Path;
 
 pub use damage::{Damage, DamageKind, Notice, Position, SegmentRange};
 pub use follow::Follower;
+pub use merged::{MergeInput, Merged};
 pub use reverse::Reverse;
 pub use scan::Fold;
+pub use stream::LineStream;
 
 use crate::error::Result;
 use crate::record::raw::RawRecord;
@@ -49,7 +54,7 @@ use crate::store;
 use crate::store::disk::{Access, Directory};
 use crate::store::lock::Extent;
 use crate::store::segment::SegmentNumber;
-use scan::{ItemSource, ReadOrder};
+use scan::{ItemSource, Origin, ReadOrder};
 use walk::{Gap, SegmentWalk};
 
 /// An item found by a reader.
@@ -61,6 +66,8 @@ use walk::{Gap, SegmentWalk};
 pub enum Item<'a> {
     /// A line that looks like a record.
     Line(Line<'a>),
+    /// A line of text, which only a [`LineStream`] of text has.
+    Text(Line<'a>),
     /// Damage.
     Damage(Damage),
     /// A notice about data that is not damaged.
@@ -72,17 +79,18 @@ impl Item<'_> {
     pub fn fold(self, fold: &mut impl Fold) {
         match self {
             Self::Line(line) => scan::fold_line(line, fold),
+            Self::Text(line) => fold.text(line),
             Self::Damage(damage) => fold.damage(damage),
             Self::Notice(notice) => fold.notice(notice),
         }
     }
 
-    /// Returns the record or the damage; `None` for a notice.
+    /// Returns the record or the damage; `None` for text and a notice.
     fn into_record(self) -> Option<Result<Record, Damage>> {
         match self {
             Item::Line(line) => Some(line.record()),
             Item::Damage(damage) => Some(Err(damage)),
-            Item::Notice(_) => None,
+            Item::Text(_) | Item::Notice(_) => None,
         }
     }
 }
@@ -280,6 +288,11 @@ impl Reader {
         self.state = ReaderState::Reading;
     }
 
+    /// Returns the current position: that of the next item.
+    pub fn position(&self) -> Position {
+        self.walk.start()
+    }
+
     /// Returns a follower that continues from the current position.
     pub fn follow(self) -> Follower {
         Follower::new(self.walk)
@@ -326,6 +339,10 @@ impl Reader {
 impl ItemSource for Reader {
     fn order(&self) -> ReadOrder {
         ReadOrder::Forward
+    }
+
+    fn origin(&self) -> Origin {
+        Origin::DIRECTORY
     }
 
     fn lines(&mut self, into: &mut Vec<u8>) -> Result<Option<(Position, Range<usize>)>> {

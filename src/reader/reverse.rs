@@ -12,7 +12,7 @@ use std::ops::Range;
 use time::OffsetDateTime;
 
 use super::damage::{Damage, Notice, Position};
-use super::scan::{self, Fold, ItemSource, ReadOrder};
+use super::scan::{self, Fold, ItemSource, Origin, ReadOrder};
 use super::scanner::{BLOCK_BYTES, Found, LINES_BYTES, Scanner, count_newlines, fill_up};
 use super::since::{is_older, start_in};
 use super::walk::{Gap, OpenedSegment, open_segment, unreadable};
@@ -246,6 +246,10 @@ impl Reverse {
 impl ItemSource for Reverse {
     fn order(&self) -> ReadOrder {
         ReadOrder::Backward
+    }
+
+    fn origin(&self) -> Origin {
+        Origin::DIRECTORY
     }
 
     fn lines(&mut self, into: &mut Vec<u8>) -> Result<Option<(Position, Range<usize>)>> {

@@ -10,15 +10,21 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 
 use super::damage::{Damage, Notice, Position};
-use super::scanner::{Found, LINES_BYTES, found_in, is_blank, resembles_one_record};
+use super::scanner::{Found, LINES_BYTES, LineKind, found_in, is_blank, resembles_one_record};
 use super::{Item, Line, Reader};
 use crate::error::{Error, Result};
 use crate::record::raw::RawRecord;
 
 /// A computation over lines, in their order.
 pub trait Fold {
+    /// Notes which of several merged inputs the items that follow come from, counted from 0.
+    fn input(&mut self, _: usize) {}
+
     /// Adds a record and its line.
     fn line(&mut self, line: Line<'_>, raw: &RawRecord<'_>);
+
+    /// Adds a line of text, which only a [`LineStream`](super::LineStream) of text has.
+    fn text(&mut self, _: Line<'_>) {}
 
     /// Adds damage.
     fn damage(&mut self, damage: Damage);
@@ -35,9 +41,19 @@ pub trait Fold {
 
 /// Two folds of the same lines.
 impl<A: Fold, B: Fold> Fold for (A, B) {
+    fn input(&mut self, input: usize) {
+        self.0.input(input);
+        self.1.input(input);
+    }
+
     fn line(&mut self, line: Line<'_>, raw: &RawRecord<'_>) {
         self.0.line(line, raw);
         self.1.line(line, raw);
+    }
+
+    fn text(&mut self, line: Line<'_>) {
+        self.0.text(line);
+        self.1.text(line);
     }
 
     fn damage(&mut self, damage: Damage) {
@@ -70,10 +86,29 @@ pub(super) enum ReadOrder {
     Backward,
 }
 
+/// The origin of lines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Origin {
+    /// The number of the input among those that are merged.
+    pub(super) input: usize,
+    pub(super) kind: LineKind,
+}
+
+impl Origin {
+    /// The origin of the records of a single directory.
+    pub(super) const DIRECTORY: Self = Self {
+        input: 0,
+        kind: LineKind::Record,
+    };
+}
+
 /// A reader whose items can be folded in parts.
 pub(super) trait ItemSource {
     /// Returns the order of the items.
     fn order(&self) -> ReadOrder;
+
+    /// Returns the origin of the lines or the item that were returned last.
+    fn origin(&self) -> Origin;
 
     /// Appends the next whole lines, with their newlines and in the order of the file, and returns
     /// the position of the first one and the range of all. Returns `None` if another kind of item
@@ -201,7 +236,7 @@ fn help<F: Fold>(queue: &Mutex<Receiver<Task<F>>>) {
 struct Batch<F> {
     bytes: Vec<u8>,
     /// Whole lines with their newlines, each run of them as one item, and the items between them.
-    items: Vec<Found>,
+    items: Vec<(Origin, Found)>,
     order: ReadOrder,
     fold: F,
 }
@@ -230,11 +265,13 @@ impl<F: Fold> Batch<F> {
         self.bytes.clear();
         while self.bytes.len() < BATCH_BYTES && self.items.len() < BATCH_ITEMS_MAX {
             if let Some((position, range)) = source.lines(&mut self.bytes)? {
-                self.items.push(Found::Line { position, range });
+                let lines = Found::Line { position, range };
+                self.items.push((source.origin(), lines));
                 continue;
             }
             let item = match source.item()? {
-                Some(Item::Line(Line { position, bytes })) => {
+                Some(Item::Line(line) | Item::Text(line)) => {
+                    let Line { position, bytes } = line;
                     let start = self.bytes.len();
                     self.bytes.extend_from_slice(bytes);
                     self.bytes.push(b'\n');
@@ -245,19 +282,25 @@ impl<F: Fold> Batch<F> {
                 Some(Item::Notice(notice)) => Found::Notice(notice),
                 None => return Ok(Filled::ToTheEnd),
             };
-            self.items.push(item);
+            self.items.push((source.origin(), item));
         }
         Ok(Filled::Whole)
     }
 
     fn fold_items(&mut self) {
         let (order, fold) = (self.order, &mut self.fold);
-        for item in self.items.drain(..) {
+        let mut input = None;
+        for (origin, item) in self.items.drain(..) {
+            if input.replace(origin.input) != Some(origin.input) {
+                fold.input(origin.input);
+            }
             match item {
                 Found::Line { position, range } => {
                     let bytes = self.bytes.get(range).unwrap_or_default();
-                    in_order(order, pieces(position, bytes), |piece| {
-                        fold_piece(piece, order, fold);
+                    in_order(order, pieces(position, bytes), |piece| match origin.kind {
+                        LineKind::Record => fold_piece(piece, order, fold),
+                        LineKind::Text if is_blank(piece.bytes) => {}
+                        LineKind::Text => fold.text(piece),
                     });
                 }
                 Found::Damage(damage) => fold.damage(damage),
@@ -277,7 +320,7 @@ fn in_order<T>(order: ReadOrder, items: impl Iterator<Item = T>, visit: impl FnM
 }
 
 /// Splits whole lines into pieces without their newlines.
-fn pieces(start: Position, lines: &[u8]) -> impl Iterator<Item = Line<'_>> {
+pub(super) fn pieces(start: Position, lines: &[u8]) -> impl Iterator<Item = Line<'_>> {
     let mut from = 0;
     let ends = memchr::memchr_iter(b'\n', lines).zip(start.line..);
     ends.filter_map(move |(end, line)| {

@@ -20,6 +20,36 @@ use crate::store::read_at::ReadAt as _;
 use crate::store::segment::SegmentNumber;
 use crate::store::segment_file::SegmentFile;
 
+/// The meaning of lines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum LineKind {
+    /// Lines of localtel.
+    Record,
+    /// Lines of another format.
+    Text,
+}
+
+/// The plain bytes that a scanner reads, from the first to the last.
+pub(super) trait PlainBytes {
+    /// Reads once at an offset, into the spare capacity of the buffer and at most that many bytes,
+    /// and returns the number of bytes read: 0 if there are no more for now.
+    fn append_at(&self, buffer: &mut Vec<u8>, bytes_max: usize, offset: u64) -> io::Result<usize>;
+
+    /// Returns the number of bytes around an offset that could not be decompressed and are read as
+    /// NULs, 0 if that is unknown, and the reason; `None` if they could.
+    fn undecodable(&self, offset: u64) -> Option<(u64, String)>;
+}
+
+impl PlainBytes for SegmentFile {
+    fn append_at(&self, buffer: &mut Vec<u8>, bytes_max: usize, offset: u64) -> io::Result<usize> {
+        self.append_at(buffer, bytes_max, offset)
+    }
+
+    fn undecodable(&self, offset: u64) -> Option<(u64, String)> {
+        self.undecodable(offset)
+    }
+}
+
 /// An item whose bytes are in a buffer.
 #[derive(Debug)]
 pub(super) enum Found {
@@ -71,6 +101,7 @@ enum ScanState {
 #[derive(Debug)]
 pub(super) struct Scanner {
     segment: SegmentNumber,
+    kind: LineKind,
     buffer: Vec<u8>,
     /// The offset of the buffer's first byte in the segment.
     base: u64,
@@ -93,6 +124,7 @@ impl Scanner {
     pub(super) fn new(position: Position) -> Self {
         Self {
             segment: position.segment,
+            kind: LineKind::Record,
             buffer: Vec::new(),
             base: position.byte,
             start: 0,
@@ -110,6 +142,14 @@ impl Scanner {
         Self {
             byte_end: Some(byte_end),
             ..Self::new(position)
+        }
+    }
+
+    /// Starts before the first line of a stream, which has no segments.
+    pub(super) fn of_stream(kind: LineKind) -> Self {
+        Self {
+            kind,
+            ..Self::new(Position::start_of(SegmentNumber::FIRST))
         }
     }
 
@@ -153,7 +193,7 @@ impl Scanner {
     }
 
     /// Finds the next item; if there is no more data for now, a later call reads again.
-    pub(super) fn step(&mut self, file: &SegmentFile) -> io::Result<Option<Found>> {
+    pub(super) fn step(&mut self, file: &dyn PlainBytes) -> io::Result<Option<Found>> {
         if let Some(found) = self.queued.pop() {
             return Ok(Some(found));
         }
@@ -177,7 +217,7 @@ impl Scanner {
 
     /// Takes the bytes at the end of a closed segment without a newline, after a step that found
     /// nothing.
-    pub(super) fn finish(&mut self, file: &SegmentFile) -> Option<Found> {
+    pub(super) fn finish(&mut self, file: &dyn PlainBytes) -> Option<Found> {
         let end = self.buffer.len();
         let (range, state) = (self.start..end, self.state);
         let position = self.cursor();
@@ -296,7 +336,7 @@ impl Scanner {
 
     /// Reads another block or more behind the bytes in the buffer, and returns whether there was
     /// any data.
-    fn fill(&mut self, file: &SegmentFile) -> io::Result<bool> {
+    fn fill(&mut self, file: &dyn PlainBytes) -> io::Result<bool> {
         self.buffer.drain(..self.start.min(self.buffer.len()));
         self.base += self.start as u64;
         self.searched -= self.start;
@@ -317,6 +357,9 @@ impl Scanner {
 
     /// Finds the items in a piece; those after the first are returned later.
     fn classify_suspect(&mut self, position: Position, range: Range<usize>) -> Option<Found> {
+        if self.kind == LineKind::Text {
+            return Some(Found::Line { position, range });
+        }
         let start = range.start;
         self.queued = found_in(position, self.bytes(range));
         for step in &mut self.queued {
@@ -340,7 +383,7 @@ impl Scanner {
     /// there.
     pub(super) fn lines(
         &mut self,
-        file: &SegmentFile,
+        file: &dyn PlainBytes,
         into: &mut Vec<u8>,
     ) -> Option<(Position, Range<usize>)> {
         if self.state != ScanState::Piece || !self.queued.is_empty() {
@@ -396,7 +439,7 @@ impl Scanner {
 /// Appends bytes of a file from an offset on: at most that many, or those that fit into a run of
 /// lines.
 pub(super) fn fill_up(
-    file: &SegmentFile,
+    file: &dyn PlainBytes,
     into: &mut Vec<u8>,
     offset: u64,
     bytes_max: usize,
@@ -515,7 +558,7 @@ pub(super) fn damage_of_line(position: Position, bytes: &[u8]) -> Damage {
 }
 
 /// Returns the damage with the reason, if NULs are bytes that could not be decompressed.
-fn explained(found: Found, file: &SegmentFile) -> Found {
+fn explained(found: Found, file: &dyn PlainBytes) -> Found {
     match found {
         Found::Damage(damage) if damage.kind == DamageKind::NulHole => {
             let undecodable = file.undecodable(damage.position.byte);

@@ -268,10 +268,7 @@ impl Decompressor {
             file: Arc::clone(&self.file),
             range: stored,
         });
-        match self.form {
-            Compressed::Zstd => Stream(Box::new(ZstdStream::new(source))),
-            Compressed::Gzip => Stream(gzip(source)),
-        }
+        Stream(decoder(source, self.form))
     }
 }
 
@@ -323,15 +320,45 @@ impl Read for StoredRange {
     }
 }
 
+/// Returns the plain bytes of a stream, which is decompressed if it begins as one that was
+/// compressed with Zstandard or gzip. Gzip needs the feature `gzip`.
+///
+/// # Errors
+///
+/// Returns an error if its first bytes cannot be read.
+pub fn decompressed(source: impl Read + Send + 'static) -> io::Result<Box<dyn Read + Send>> {
+    let mut source = BufReader::new(source);
+    let start = source.fill_buf()?;
+    let forms = [
+        (Compressed::Zstd, &ZSTD_MAGIC[..]),
+        (Compressed::Gzip, &GZIP_MAGIC[..]),
+    ];
+    let form = forms
+        .into_iter()
+        .find(|(_, magic)| start.starts_with(magic));
+    Ok(match form {
+        Some((form, _)) => decoder(source, form),
+        None => Box::new(source),
+    })
+}
+
+/// Returns a decoder of a source that begins at the start of a frame.
+fn decoder(source: impl BufRead + Send + 'static, form: Compressed) -> Box<dyn Read + Send> {
+    match form {
+        Compressed::Zstd => Box::new(ZstdStream::new(source)),
+        Compressed::Gzip => gzip(source),
+    }
+}
+
 /// Returns a decoder of gzip.
 #[cfg(feature = "gzip")]
-fn gzip(source: BufReader<StoredRange>) -> Box<dyn Read + Send> {
+fn gzip(source: impl BufRead + Send + 'static) -> Box<dyn Read + Send> {
     Box::new(flate2::bufread::MultiGzDecoder::new(source))
 }
 
 /// Returns a decoder that returns the reason why there is none.
 #[cfg(not(feature = "gzip"))]
-fn gzip(_: BufReader<StoredRange>) -> Box<dyn Read + Send> {
+fn gzip(_: impl BufRead + Send + 'static) -> Box<dyn Read + Send> {
     struct Refusal;
 
     impl Read for Refusal {
@@ -419,6 +446,12 @@ impl<R: BufRead> Read for ZstdStream<R> {
 
 /// The header of a frame of Zstandard with the smallest window.
 const SMALLEST_HEADER: &[u8] = &[0x28, 0xB5, 0x2F, 0xFD, 0, 0];
+
+/// The first bytes of a frame of Zstandard (RFC 8878, section 3.1.1).
+const ZSTD_MAGIC: [u8; 4] = [0x28, 0xB5, 0x2F, 0xFD];
+
+/// The first bytes of a file of gzip with the only method that there is (RFC 1952, section 2.3.1).
+const GZIP_MAGIC: [u8; 3] = [0x1F, 0x8B, 8];
 
 /// Number of bytes that are decompressed at once.
 const STEP_BYTES: usize = 256 * 1024;

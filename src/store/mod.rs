@@ -180,7 +180,7 @@ pub(crate) mod age;
 mod ancestors;
 mod clear;
 pub(crate) mod compressor;
-mod decompressor;
+pub(crate) mod decompressor;
 #[cfg(all(unix, not(localtel_unsupported)))]
 pub(crate) mod disk;
 pub(crate) mod document;

@@ -70,6 +70,7 @@ fn items(path: &Path) -> String {
                 Err(damage) => damage.to_string(),
             },
             Item::Damage(damage) => damage.to_string(),
+            Item::Text(line) => format!("{line:?}"),
             Item::Notice(notice) => notice.to_string(),
         };
         writeln!(list, "{shown}").unwrap();

@@ -124,7 +124,7 @@ fn values(
         "localtel.target" => texts(recorded.targets()),
         "localtel.session" => sessions(recorded),
         "localtel.has" | "localtel.lacks" => texts(keys(recorded)),
-        "localtel.terms" => return conditions(typed, recorded),
+        "localtel.operands" => return conditions(typed, recorded),
         "localtel.since" | "localtel.until" | "localtel.before" => times(),
         "page" => commands(place.root),
         "localtel.name" => match place.command.get_name() {

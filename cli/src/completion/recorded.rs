@@ -155,7 +155,7 @@ fn read_end(directory: &Path, deadline: Instant, mut each: impl FnMut(&RawRecord
     let mut left = END_BYTES;
     while let Some(item) = reverse.next_item() {
         let bytes = match item {
-            Item::Line(line) => {
+            Item::Line(line) | Item::Text(line) => {
                 // A damaged line is left out.
                 drop(line.read_raw(&mut each));
                 line.bytes().len() as u64 + 1

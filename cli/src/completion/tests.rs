@@ -304,7 +304,7 @@ fn each_argument_that_is_completed_exists() {
         "localtel.session",
         "localtel.since",
         "localtel.until",
-        "localtel.terms",
+        "localtel.operands",
     ] {
         assert!(has(id), "{id}");
     }

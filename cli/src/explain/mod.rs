@@ -30,10 +30,13 @@ pub(crate) struct ExplainArgs {
         long = "json",
         conflicts_with = "localtel.schema"
     )]
-    json: bool,
+    pub(crate) json: bool,
     /// Print a JSON Schema of the recorded lines
     #[arg(id = "localtel.schema", long = "schema")]
     schema: bool,
+    /// Do this for each application that has telemetry
+    #[arg(id = "localtel.all", long = "all")]
+    pub(crate) all: bool,
 }
 
 impl ExplainArgs {

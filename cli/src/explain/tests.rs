@@ -86,6 +86,7 @@ impl ExplainHome {
 
 fn args(json: bool) -> ExplainArgs {
     ExplainArgs {
+        all: false,
         json,
         schema: false,
     }

@@ -29,6 +29,9 @@ use super::suggestion::parse_level;
 /// Arguments of `policy`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct PolicyArgs {
+    /// Show the policy for each application that has telemetry
+    #[arg(id = "localtel.all", long = "all")]
+    pub(crate) all: bool,
     #[command(subcommand)]
     command: Option<PolicyCommand>,
 }
@@ -164,6 +167,11 @@ fn action() -> impl clap::builder::TypedValueParser<Value = Action> {
 }
 
 impl PolicyArgs {
+    /// Returns `true` if the policy is shown and not changed.
+    pub(crate) fn is_shown(&self) -> bool {
+        matches!(self.command, None | Some(PolicyCommand::Show))
+    }
+
     /// Returns the text of `policy test`, which needs no location.
     pub(crate) fn text_to_test(&self) -> Option<&str> {
         match &self.command {
@@ -300,7 +308,8 @@ fn check_row(
     Ok(())
 }
 
-fn show(location: &Location, screen: &mut Screen<'_>) -> Result<Exit, Failure> {
+/// Shows the policy of a location.
+pub(crate) fn show(location: &Location, screen: &mut Screen<'_>) -> Result<Exit, Failure> {
     let file = location.policy_file().display().to_string();
     let owner = match location.owner_policy() {
         Ok(owner) => owner,

@@ -11,6 +11,8 @@ use super::super::screen::OutputKind;
 use super::super::suggestion;
 use super::super::time::{Bound, Zone, ZoneArgs, parse};
 use super::super::view::Format;
+use super::inputs::{NamedInput, ShowInputs};
+use super::operand::{ShowOperand, absent_path, parse_operand};
 use localtel::read::{Filter, Levels, Term};
 use localtel::{Error, Result};
 
@@ -126,13 +128,14 @@ pub(crate) struct ShowArgs {
     /// Exit with code 4 if nothing matched
     #[arg(id = "localtel.exit_status", long = "exit-status")]
     pub(crate) exit_status: bool,
-    /// All conditions must match: key=value, key!=value, key>10, key~regex, key!~regex
+    /// All conditions must match: key=value, key!=value, key>10, key~regex, key!~regex. Files and
+    /// directories, or - for the standard input, are read instead of the application's records
     #[arg(
-        id = "localtel.terms",
-        value_name = "CONDITION",
-        value_parser = suggestion::parse_condition
+        id = "localtel.operands",
+        value_name = "CONDITION|PATH",
+        value_parser = parse_operand
     )]
-    pub(crate) terms: Vec<Term>,
+    pub(crate) operands: Vec<ShowOperand>,
 }
 
 /// Hides the flags that `tail` rejects or implies, and shows its own default of `--lines`.
@@ -182,8 +185,14 @@ impl ShowArgs {
     ///
     /// # Errors
     ///
-    /// Returns an error that names a flag which cannot be combined with `--follow`.
-    pub(super) fn check(&self) -> Result<()> {
+    /// Returns an error that names a flag or an input which cannot be combined with `--follow`.
+    pub(super) fn check(&self, inputs: &ShowInputs<'_>) -> Result<()> {
+        if self.follow && inputs.has_stream() {
+            return Err(Error::invalid(
+                "--follow",
+                "only directories are followed; for a file: `tail -F FILE | localtel show -`",
+            ));
+        }
         let ends = [
             (self.reverse, "--reverse"),
             (self.sort, "--sort"),
@@ -257,7 +266,7 @@ impl ShowArgs {
         if let Some(pattern) = &self.grep {
             filter = filter.grep(pattern)?;
         }
-        Ok(self.terms.iter().cloned().fold(filter, Filter::term))
+        Ok(self.terms().cloned().fold(filter, Filter::term))
     }
 
     /// Returns the names of events, targets and properties that records are filtered by.
@@ -266,8 +275,7 @@ impl ShowArgs {
         let targets = self.target.iter().map(|name| (NameKind::Target, name));
         let names = events.chain(targets);
         let in_terms = self
-            .terms
-            .iter()
+            .terms()
             .map(|term| match (term.key(), term.equal_to()) {
                 ("event", Some(name)) => (NameKind::Event, name),
                 ("target", Some(name)) => (NameKind::Target, name),
@@ -278,12 +286,45 @@ impl ShowArgs {
             .chain(in_terms)
     }
 
+    /// Returns the conditions.
+    pub(super) fn terms(&self) -> impl Iterator<Item = &Term> {
+        self.operands.iter().filter_map(|operand| match operand {
+            ShowOperand::Condition(term) => Some(term),
+            ShowOperand::Path(_) | ShowOperand::Stdin => None,
+        })
+    }
+
+    /// Returns `true` if files, directories or the standard input are named.
+    pub(crate) fn has_paths(&self) -> bool {
+        self.operands.iter().any(|operand| match operand {
+            ShowOperand::Condition(_) => false,
+            ShowOperand::Path(_) | ShowOperand::Stdin => true,
+        })
+    }
+
+    /// Returns the files, the directories and the standard input that are named.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if a word is neither a path that exists nor a condition.
+    pub(crate) fn paths(&self) -> Result<Vec<NamedInput>> {
+        let paths = self.operands.iter().filter_map(|operand| match operand {
+            ShowOperand::Condition(_) => None,
+            ShowOperand::Stdin => Some(Ok(NamedInput::stdin())),
+            ShowOperand::Path(path) => {
+                let input = NamedInput::of_path(path);
+                Some(input.ok_or_else(|| absent_path(path)))
+            }
+        });
+        paths.collect()
+    }
+
     /// Returns how many records to show; `--lines` wins over the defaults.
-    pub(super) fn lines_or_default(&self, sink: OutputKind) -> LineLimit {
+    pub(super) fn lines_or_default(&self, sink: OutputKind, inputs: &ShowInputs<'_>) -> LineLimit {
         let has_range = self.since.is_some() || self.until.is_some();
         match (self.lines, sink) {
             (Some(lines), _) => lines,
-            (None, _) if has_range => LineLimit::All,
+            (None, _) if has_range || inputs.has_stdin() => LineLimit::All,
             (None, _) if self.follow => LineLimit::Last(LINES_BEFORE_FOLLOW),
             (None, OutputKind::Terminal) => LineLimit::Last(LINES_ON_TERMINAL),
             (None, OutputKind::Pipe) => LineLimit::All,

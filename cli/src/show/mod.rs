@@ -2,6 +2,9 @@
 //! formats a record, the library's filter matches records, and its reader finds them.
 
 mod args;
+mod following;
+mod inputs;
+mod operand;
 mod shown;
 #[cfg(test)]
 #[expect(
@@ -17,28 +20,39 @@ use std::path::Path;
 use super::absent_names::{AbsentNames, NameKind};
 use super::exit::Exit;
 use super::pager::Pager;
+use super::sanitize::Sanitized;
 use super::screen::{Colour, OutputKind, OutputStop, Screen};
 use super::view::View;
 use localtel::Result;
 use localtel::admin::ShellWord;
-use localtel::read::{Filter, Follower, Item, Position, Reader, Reverse};
+use localtel::read::{Filter, Fold as _, Follower, Item, MergeInput, Merged, Position, Reader};
 
 pub(crate) use args::{LineLimit, ShowArgs, as_of_tail};
-use shown::{DatedLines, LineFilter, ShownLines};
+use following::Followers;
+use inputs::{InputLabels, reverse_directory};
+pub(crate) use inputs::{NamedInput, ShowInputs};
+use shown::{KeptLines, KeptOrder, LineFilter, ShownLines};
+use unread::UnreadCounts;
 
-/// Shows records of the directory.
-pub(crate) fn run(args: &ShowArgs, directory: &Path, screen: &mut Screen<'_>) -> Result<Exit> {
-    args.check()?;
+/// Shows records of the inputs.
+pub(crate) fn run(
+    args: &ShowArgs,
+    inputs: &ShowInputs<'_>,
+    screen: &mut Screen<'_>,
+) -> Result<Exit> {
+    args.check(inputs)?;
     let zone = args.zone.zone(screen)?;
     let filter = args.filter(zone, screen.now)?;
-    // Opened before the pager, so that a missing directory is reported on the screen.
-    let reader = open(directory, &filter)?;
-    let lines = args.lines_or_default(screen.sink);
-    let start = start_of(args, directory, &filter, lines)?;
+    let lines = args.lines_or_default(screen.sink, inputs);
+    // Opened before the pager, so that what cannot be opened is reported on the screen.
+    let (opened, failures) = open(inputs, &filter, screen.stderr)?;
+    let start = start_of(args, &opened, &filter, lines)?;
     let is_cut = matches!(start, StartPoint::At(_));
-    let mut pager = match screen.sink {
-        OutputKind::Terminal if !args.no_pager && !args.follow => Pager::start(screen.variable),
-        OutputKind::Terminal | OutputKind::Pipe => None,
+    let has_pager = screen.sink == OutputKind::Terminal && !args.no_pager && !args.follow;
+    let mut pager = if has_pager && !inputs.has_stdin() {
+        Pager::start(screen.variable)
+    } else {
+        None
     };
     let colour = match pager {
         Some(_) if !Pager::shows_colours(screen.variable) => Colour::Off,
@@ -48,9 +62,9 @@ pub(crate) fn run(args: &ShowArgs, directory: &Path, screen: &mut Screen<'_>) ->
     let line_filter = LineFilter { view, filter };
     let mut show = Show {
         args,
-        directory,
+        inputs,
         lines,
-        shown: ShownLines::new(&line_filter),
+        shown: ShownLines::new(&line_filter, InputLabels::default()),
     };
     let result = {
         let stdout: &mut dyn Write = match &mut pager {
@@ -63,7 +77,7 @@ pub(crate) fn run(args: &ShowArgs, directory: &Path, screen: &mut Screen<'_>) ->
             is_reader_gone: screen.is_reader_gone,
         };
         let result = show
-            .run((reader, start), &mut out, context)
+            .run((opened, start), &mut out, context)
             .and_then(|()| Ok(out.flush()?));
         // Do not try again to write a buffer that could not be written.
         drop(out.into_parts());
@@ -74,43 +88,86 @@ pub(crate) fn run(args: &ShowArgs, directory: &Path, screen: &mut Screen<'_>) ->
     }
     let is_reader_gone = matches!(result, Err(OutputStop::ReaderGone));
     OutputStop::settle(result, || ())?;
-    let ShownLines {
-        matched, unread, ..
-    } = show.shown;
+    let end = ShowEnd {
+        lines,
+        is_cut,
+        is_reader_gone,
+        failures,
+        matched: show.shown.matched,
+    };
+    let unread = show.shown.unread;
     unread.print(screen.stderr);
-    let is_nothing = matched == 0 && !is_reader_gone;
-    if is_nothing && !unread.is_denied() {
-        print_absent_names(args, directory, &line_filter.filter, screen.stderr);
+    Ok(end.report(args, inputs, (&line_filter.filter, &unread), screen))
+}
+
+/// What is known when everything was shown.
+struct ShowEnd {
+    lines: LineLimit,
+    /// Whether there are records before those that were shown.
+    is_cut: bool,
+    is_reader_gone: bool,
+    /// Number of inputs that could not be opened.
+    failures: usize,
+    matched: u64,
+}
+
+impl ShowEnd {
+    /// Prints what the user should know of the result, and returns the exit.
+    fn report(
+        &self,
+        args: &ShowArgs,
+        inputs: &ShowInputs<'_>,
+        (filter, unread): (&Filter, &UnreadCounts),
+        screen: &mut Screen<'_>,
+    ) -> Exit {
+        let is_denied = unread.is_denied() || self.failures > 0;
+        let is_nothing = self.matched == 0 && !self.is_reader_gone;
+        if is_nothing && !is_denied {
+            print_absent_names(args, inputs, filter, screen.stderr);
+        }
+        if let (None, false, LineLimit::Last(count)) = (args.lines, args.follow, self.lines)
+            && (self.is_cut || self.matched >= count)
+        {
+            screen.print_message(format_args!(
+                "only the last {count} records are shown; `-n all` shows all"
+            ));
+        }
+        if is_nothing && screen.sink == OutputKind::Terminal {
+            screen.print_message(format_args!("nothing matched"));
+        }
+        // Damage does not change the exit, but missing permission to read does.
+        if is_denied {
+            Exit::Failed
+        } else if args.exit_status && is_nothing {
+            Exit::NothingMatched
+        } else {
+            Exit::Done
+        }
     }
-    if let (None, false, LineLimit::Last(count)) = (args.lines, args.follow, lines)
-        && (is_cut || matched >= count)
-    {
-        screen.print_message(format_args!(
-            "only the last {count} records are shown; `-n all` shows all"
-        ));
-    }
-    if is_nothing && screen.sink == OutputKind::Terminal {
-        screen.print_message(format_args!("nothing matched"));
-    }
-    // Damage does not change the exit, but missing permission to read does.
-    Ok(if unread.is_denied() {
-        Exit::Failed
-    } else if args.exit_status && is_nothing {
-        Exit::NothingMatched
-    } else {
-        Exit::Done
-    })
 }
 
 /// Prints suggestions for names that no record has, if nothing matched.
-fn print_absent_names(args: &ShowArgs, directory: &Path, filter: &Filter, stderr: &mut dyn Write) {
+fn print_absent_names(
+    args: &ShowArgs,
+    inputs: &ShowInputs<'_>,
+    filter: &Filter,
+    stderr: &mut dyn Write,
+) {
     let mut absent = AbsentNames::new(args.names());
     for key in OWN_KEYS {
         absent.compare(NameKind::Property, key);
     }
-    let outcome = open(directory, filter).and_then(|reader| absent.read_all(reader));
+    // Streams cannot be read again.
+    if inputs.has_stream() {
+        return;
+    }
+    let opened = inputs.list.iter().map(|input| input.open(filter));
     // An error here only costs the suggestions.
-    if outcome.is_err() {
+    let outcome = opened.collect::<Result<Vec<MergeInput>>>();
+    if outcome
+        .and_then(|all| absent.read_all(Merged::new(all)))
+        .is_err()
+    {
         return;
     }
     let records = match filter.earliest() {
@@ -131,39 +188,47 @@ struct FollowContext<'a> {
     is_reader_gone: &'a dyn Fn() -> bool,
 }
 
+/// An input that is open.
+struct OpenInput<'a> {
+    named: &'a NamedInput,
+    input: MergeInput,
+}
+
+/// Opens the inputs, and returns the number of those that could not be opened. An error of the only
+/// input is returned, and those of several are printed.
+fn open<'a>(
+    inputs: &'a ShowInputs<'_>,
+    filter: &Filter,
+    stderr: &mut dyn Write,
+) -> Result<(Vec<OpenInput<'a>>, usize)> {
+    let mut opened = Vec::new();
+    for named in &inputs.list {
+        match named.open(filter) {
+            Ok(input) => opened.push(OpenInput { named, input }),
+            Err(error) if inputs.list.len() == 1 => return Err(error),
+            // A closed stderr is not an error.
+            Err(error) => drop(writeln!(stderr, "{}", Sanitized(&error.chain()))),
+        }
+    }
+    let failures = inputs.list.len() - opened.len();
+    Ok((opened, failures))
+}
+
 /// The position to start at.
 #[derive(Debug)]
 enum StartPoint {
     /// At the first line.
     First,
-    /// At a line, which is shown.
-    At(Position),
+    /// In each input at the first line that is shown; `None` if none is.
+    At(Vec<Option<Position>>),
     /// After the last line.
     End,
-}
-
-/// Opens a directory; segments that are known to be older than the filter are skipped.
-fn open(directory: &Path, filter: &Filter) -> Result<Reader> {
-    let reader = Reader::open(directory)?;
-    Ok(match filter.earliest() {
-        Some(since) => reader.since(since),
-        None => reader,
-    })
-}
-
-/// Opens a directory for reading backwards, down to the filter's lower time bound.
-fn reverse(directory: &Path, filter: &Filter) -> Result<Reverse> {
-    let reverse = Reader::reverse(directory)?;
-    Ok(match filter.earliest() {
-        Some(since) => reverse.since(since),
-        None => reverse,
-    })
 }
 
 /// Finds where the last matching records begin, from the end of the data.
 fn start_of(
     args: &ShowArgs,
-    directory: &Path,
+    opened: &[OpenInput<'_>],
     filter: &Filter,
     lines: LineLimit,
 ) -> Result<StartPoint> {
@@ -171,21 +236,31 @@ fn start_of(
         return Ok(StartPoint::First);
     };
     // Sorted or reversed records are counted when they are shown.
-    if count == 0 || args.reverse || args.sort {
-        return Ok(if count == 0 {
-            StartPoint::End
-        } else {
-            StartPoint::First
-        });
+    if count == 0 {
+        return Ok(StartPoint::End);
     }
-    let mut reverse = reverse(directory, filter)?;
+    let directories: Option<Vec<&Path>> = opened
+        .iter()
+        .map(|opened| opened.named.directory())
+        .collect();
+    let Some(directories) = directories.filter(|_| !args.reverse && !args.sort) else {
+        return Ok(StartPoint::First);
+    };
+    let reversed = directories
+        .iter()
+        .map(|path| reverse_directory(path, filter));
+    let mut reversed = Merged::new(reversed.collect::<Result<Vec<_>>>()?);
+    let mut starts = vec![None; opened.len()];
     let mut left = count;
-    while let Some(item) = reverse.next_item() {
+    while let Some((input, item)) = reversed.next_item()? {
         let Item::Line(line) = item else { continue };
         if filter.passes(&line).unwrap_or(false) {
             left -= 1;
+            if let Some(start) = starts.get_mut(input) {
+                *start = Some(line.position());
+            }
             if left == 0 {
-                return Ok(StartPoint::At(line.position()));
+                return Ok(StartPoint::At(starts));
             }
         }
     }
@@ -208,69 +283,114 @@ fn pass_all(reader: &mut Reader, directory: &Path) -> Result<()> {
 /// A run of showing records.
 struct Show<'a> {
     args: &'a ShowArgs,
-    directory: &'a Path,
+    inputs: &'a ShowInputs<'a>,
     lines: LineLimit,
     shown: ShownLines<'a>,
 }
 
-impl Show<'_> {
+impl<'a> Show<'a> {
     fn run(
         &mut self,
-        (mut reader, start): (Reader, StartPoint),
-        out: &mut dyn Write,
+        (opened, start): (Vec<OpenInput<'_>>, StartPoint),
+        out: &mut BufWriter<&mut dyn Write>,
         mut context: FollowContext<'_>,
     ) -> std::result::Result<(), OutputStop> {
         out.write_all(self.shown.line_filter.view.header())?;
-        if self.args.sort {
-            return self.sorted(&mut reader, out);
+        if self.args.follow {
+            let is_all_read = matches!(start, StartPoint::First);
+            let followers = followers(opened, start)?;
+            return self.follow(followers, out, is_all_read, &mut context);
+        }
+        let opened = match start {
+            StartPoint::First => opened,
+            StartPoint::At(starts) => from(opened, starts),
+            StartPoint::End => return Ok(()),
+        };
+        let names: Vec<&NamedInput> = opened.iter().map(|opened| opened.named).collect();
+        self.shown.labels = InputLabels::new(&names, self.inputs.is_named());
+        let keeps_order = matches!(self.lines, LineLimit::All) || !self.inputs.has_stream();
+        if self.args.sort || (self.inputs.has_stream() && (self.args.reverse || !keeps_order)) {
+            return self.kept(opened, out);
         }
         if self.args.reverse {
-            return self.reversed(out);
+            return self.reversed(&opened, out);
         }
-        let is_all_read = matches!(start, StartPoint::First);
-        match start {
-            StartPoint::First => {}
-            StartPoint::At(position) => reader.seek(position),
-            StartPoint::End if self.args.follow => pass_all(&mut reader, self.directory)?,
-            StartPoint::End => return Ok(()),
+        let mut merged = Merged::new(opened.into_iter().map(|opened| opened.input));
+        if self.inputs.has_stdin() {
+            return self.streamed(merged, out);
         }
-        if self.args.follow {
-            return self.follow(reader.follow(), out, is_all_read, &mut context);
-        }
-        let line_filter = self.shown.line_filter;
-        let empty = || ShownLines::new(line_filter);
-        reader.fold(&mut self.shown, empty, |shown| shown.write(out))
+        let empty = self.empty();
+        merged.fold(&mut self.shown, empty, |shown| shown.write(out))
     }
 
-    fn reversed(&mut self, out: &mut dyn Write) -> std::result::Result<(), OutputStop> {
-        let mut reverse = reverse(self.directory, &self.shown.line_filter.filter)?;
+    /// Returns a function that returns empty parts.
+    fn empty(&self) -> impl Fn() -> ShownLines<'a> + use<'a> {
+        let (line_filter, labels) = (self.shown.line_filter, self.shown.labels.clone());
+        move || ShownLines::new(line_filter, labels.clone())
+    }
+
+    /// Shows records as soon as they arrive.
+    fn streamed(
+        &mut self,
+        mut merged: Merged,
+        out: &mut dyn Write,
+    ) -> std::result::Result<(), OutputStop> {
+        loop {
+            if !merged.is_next_read() {
+                out.flush()?;
+            }
+            let Some((input, item)) = merged.next_item()? else {
+                return Ok(());
+            };
+            self.shown.input(input);
+            item.fold(&mut self.shown);
+            self.shown.write(out)?;
+        }
+    }
+
+    fn reversed(
+        &mut self,
+        opened: &[OpenInput<'_>],
+        out: &mut dyn Write,
+    ) -> std::result::Result<(), OutputStop> {
+        let filter = &self.shown.line_filter.filter;
+        let directories = opened.iter().filter_map(|opened| opened.named.directory());
+        let reversed = directories.map(|path| reverse_directory(path, filter));
+        let mut merged = Merged::new(reversed.collect::<Result<Vec<_>>>()?);
         let LineLimit::Last(count) = self.lines else {
-            let line_filter = self.shown.line_filter;
-            let empty = || ShownLines::new(line_filter);
-            return reverse.fold(&mut self.shown, empty, |shown| shown.write(out));
+            let empty = self.empty();
+            return merged.fold(&mut self.shown, empty, |shown| shown.write(out));
         };
         while self.shown.matched < count
-            && let Some(item) = reverse.next_item()
+            && let Some((input, item)) = merged.next_item()?
         {
+            self.shown.input(input);
             item.fold(&mut self.shown);
             self.shown.write(out)?;
         }
         Ok(())
     }
 
-    fn sorted(
+    /// Shows the last records, sorted by time or in the order of reading, after all were read.
+    fn kept(
         &mut self,
-        reader: &mut Reader,
+        opened: Vec<OpenInput<'_>>,
         out: &mut dyn Write,
     ) -> std::result::Result<(), OutputStop> {
-        let line_filter = self.shown.line_filter;
         let count = match self.lines {
             LineLimit::All => usize::MAX,
             LineLimit::Last(count) => usize::try_from(count).unwrap_or(usize::MAX),
         };
-        let empty = || DatedLines::new(line_filter, count);
+        let order = if self.args.sort {
+            KeptOrder::Time
+        } else {
+            KeptOrder::Reading
+        };
+        let part = self.empty();
+        let empty = || KeptLines::new(part(), count, order);
         let mut whole = empty();
-        reader.fold::<_, OutputStop>(&mut whole, empty, |whole| {
+        let mut merged = Merged::new(opened.into_iter().map(|opened| opened.input));
+        merged.fold::<_, OutputStop>(&mut whole, empty, |whole| {
             if whole.records.len() / 2 > count.max(SORTED_LEAST) {
                 whole.keep_last();
             }
@@ -291,32 +411,74 @@ impl Show<'_> {
     /// Shows the records that exist and then each new one, until the reader of the output is gone.
     fn follow(
         &mut self,
-        mut follower: Follower,
+        mut followers: Followers,
         out: &mut dyn Write,
         mut is_all_read: bool,
         context: &mut FollowContext<'_>,
     ) -> std::result::Result<(), OutputStop> {
+        let is_named = self.inputs.is_named();
+        self.shown.labels = InputLabels::new(&followers.inputs(), is_named);
         loop {
-            if let Some(item) = follower.poll()? {
-                item.fold(&mut self.shown);
-                self.shown.write(out)?;
+            if followers.poll(&mut self.shown, |shown| shown.write(out))? {
                 continue;
             }
             out.flush()?;
             // Following has no end, so unreadable data is reported at once.
             self.shown.unread.print(context.stderr);
             self.shown.unread.clear();
+            let filter = &self.shown.line_filter.filter;
             // Only once: later records may have any name.
             if std::mem::take(&mut is_all_read) && self.shown.matched == 0 {
-                let filter = &self.shown.line_filter.filter;
-                print_absent_names(self.args, self.directory, filter, context.stderr);
+                print_absent_names(self.args, self.inputs, filter, context.stderr);
             }
             if (context.is_reader_gone)() {
                 return Err(OutputStop::ReaderGone);
             }
+            if let Some(list_again) = self.inputs.list_again
+                && followers.add_new(list_again, filter)
+            {
+                self.shown.labels = InputLabels::new(&followers.inputs(), is_named);
+                continue;
+            }
             std::thread::sleep(Follower::PAUSE);
         }
     }
+}
+
+/// Returns the inputs from their positions on, without those that have none.
+fn from(opened: Vec<OpenInput<'_>>, starts: Vec<Option<Position>>) -> Vec<OpenInput<'_>> {
+    let with_start = opened.into_iter().zip(starts);
+    let from_start = with_start.filter_map(|(mut opened, start)| {
+        let start = start?;
+        if let MergeInput::Reader(reader) = &mut opened.input {
+            reader.seek(start);
+        }
+        Some(opened)
+    });
+    from_start.collect()
+}
+
+/// Follows the directories among the inputs from their positions on.
+fn followers(opened: Vec<OpenInput<'_>>, start: StartPoint) -> Result<Followers> {
+    let starts = match start {
+        StartPoint::First => None,
+        StartPoint::At(starts) => Some(starts),
+        StartPoint::End => Some(vec![None; opened.len()]),
+    };
+    let mut followers = Followers::default();
+    for (index, OpenInput { named, input }) in opened.into_iter().enumerate() {
+        let (MergeInput::Reader(mut reader), Some(path)) = (input, named.directory()) else {
+            continue;
+        };
+        if let Some(starts) = &starts {
+            match starts.get(index).copied().flatten() {
+                Some(start) => reader.seek(start),
+                None => pass_all(&mut reader, path)?,
+            }
+        }
+        followers.add(named.clone(), reader.follow());
+    }
+    Ok(followers)
 }
 
 /// Number of records that are buffered for sorting before all except the last ones are dropped.

@@ -5,6 +5,7 @@ use std::io::Write;
 
 use super::super::screen::OutputStop;
 use super::super::view::View;
+use super::inputs::InputLabels;
 use super::unread::UnreadCounts;
 use localtel::read::raw::{FilterVerdict, RawRecord};
 use localtel::read::{Damage, Filter, Fold, Line, Notice, Position, Timestamp};
@@ -18,15 +19,20 @@ pub(super) struct LineFilter {
 /// The output for some lines.
 pub(super) struct ShownLines<'a> {
     pub(super) line_filter: &'a LineFilter,
+    pub(super) labels: InputLabels,
+    /// The input of the lines.
+    input: usize,
     bytes: Vec<u8>,
     pub(super) matched: u64,
     pub(super) unread: UnreadCounts,
 }
 
 impl<'a> ShownLines<'a> {
-    pub(super) fn new(line_filter: &'a LineFilter) -> Self {
+    pub(super) fn new(line_filter: &'a LineFilter, labels: InputLabels) -> Self {
         Self {
             line_filter,
+            labels,
+            input: 0,
             bytes: Vec::new(),
             matched: 0,
             unread: UnreadCounts::default(),
@@ -57,19 +63,25 @@ impl<'a> ShownLines<'a> {
 }
 
 impl Fold for ShownLines<'_> {
+    fn input(&mut self, input: usize) {
+        self.input = input;
+    }
+
     fn line(&mut self, line: Line<'_>, raw: &RawRecord<'_>) {
         if self.passes(raw) {
             let view = &self.line_filter.view;
-            view.push(&mut self.bytes, line.bytes(), raw);
+            let label = self.labels.column(self.input);
+            view.push(&mut self.bytes, label, line.bytes(), raw);
         }
     }
 
     fn damage(&mut self, damage: Damage) {
-        self.unread.add(damage);
+        self.unread.add(damage, &self.labels, self.input);
     }
 
     fn notice(&mut self, notice: Notice) {
-        self.unread.note(notice);
+        let prefix = self.labels.prefix(self.input);
+        self.unread.note(format!("{prefix}{notice}"));
     }
 
     fn merge(&mut self, later: &mut Self) {
@@ -84,40 +96,72 @@ impl Fold for ShownLines<'_> {
     }
 }
 
-/// The last records in the order of their times, and their output.
-pub(super) struct DatedLines<'a> {
+/// The order of records that are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum KeptOrder {
+    /// By time; those of the same time in the order of reading.
+    Time,
+    /// As they are read.
+    Reading,
+}
+
+/// The last records in an order, and their output.
+pub(super) struct KeptLines<'a> {
     pub(super) shown: ShownLines<'a>,
     /// Number of records that are kept.
     count: usize,
+    order: KeptOrder,
     /// The records of this part that are not formatted yet: only the last ones are shown.
-    lines: Vec<(Timestamp, Position, Vec<u8>)>,
+    lines: Vec<KeptLine>,
+    /// The key by which records are sorted, and their output.
     pub(super) records: Vec<(Timestamp, Vec<u8>)>,
 }
 
-impl<'a> DatedLines<'a> {
-    pub(super) fn new(line_filter: &'a LineFilter, count: usize) -> Self {
+/// A record that may be shown.
+struct KeptLine {
+    key: Timestamp,
+    input: usize,
+    position: Position,
+    bytes: Vec<u8>,
+}
+
+impl<'a> KeptLines<'a> {
+    pub(super) fn new(shown: ShownLines<'a>, count: usize, order: KeptOrder) -> Self {
         Self {
-            shown: ShownLines::new(line_filter),
+            shown,
             count,
+            order,
             lines: Vec::new(),
             records: Vec::new(),
         }
     }
 
-    /// Sorts the records and keeps the last ones. Records of the same time keep the order in which
-    /// they were written.
+    /// Sorts the records and keeps the last ones.
     pub(super) fn keep_last(&mut self) {
-        self.records.sort_by_key(|(time, _)| *time);
+        self.records.sort_by_key(|(key, _)| *key);
         let others = self.records.len().saturating_sub(self.count);
         self.records.drain(..others);
     }
 }
 
-impl Fold for DatedLines<'_> {
+impl Fold for KeptLines<'_> {
+    fn input(&mut self, input: usize) {
+        self.shown.input(input);
+    }
+
     fn line(&mut self, line: Line<'_>, raw: &RawRecord<'_>) {
         if self.shown.passes(raw) {
-            let bytes = line.bytes().to_vec();
-            self.lines.push((raw.time(), line.position(), bytes));
+            let key = match self.order {
+                KeptOrder::Time => raw.time(),
+                // Sorting by the same key keeps the order.
+                KeptOrder::Reading => Timestamp::UNIX_EPOCH,
+            };
+            self.lines.push(KeptLine {
+                key,
+                input: self.shown.input,
+                position: line.position(),
+                bytes: line.bytes().to_vec(),
+            });
         }
     }
 
@@ -130,15 +174,16 @@ impl Fold for DatedLines<'_> {
     }
 
     fn finish(&mut self) {
-        self.lines.sort_by_key(|(time, ..)| *time);
+        self.lines.sort_by_key(|line| line.key);
         let others = self.lines.len().saturating_sub(self.count);
         let view = &self.shown.line_filter.view;
-        for (time, position, bytes) in self.lines.drain(..).skip(others) {
+        for line in self.lines.drain(..).skip(others) {
+            let label = self.shown.labels.column(line.input);
             let mut shown = Vec::new();
-            let line = Line::new(position, &bytes);
             // It was read before.
-            drop(line.read_raw(|raw| view.push(&mut shown, &bytes, raw)));
-            self.records.push((time, shown));
+            let read = Line::new(line.position, &line.bytes);
+            drop(read.read_raw(|raw| view.push(&mut shown, label, &line.bytes, raw)));
+            self.records.push((line.key, shown));
         }
     }
 
@@ -174,7 +219,7 @@ mod tests {
 
     /// Parses every line and writes it again, one after the other, and then reads the result.
     fn slowly(mut reader: Reader, line_filter: &LineFilter) -> Shown {
-        let mut shown = ShownLines::new(line_filter);
+        let mut shown = ShownLines::new(line_filter, InputLabels::default());
         while let Some(item) = reader.next_item().unwrap() {
             match item {
                 Item::Line(line) => match line.record() {
@@ -184,6 +229,7 @@ mod tests {
                     }
                     Err(damage) => shown.damage(damage),
                 },
+                Item::Text(line) => shown.text(line),
                 Item::Damage(damage) => shown.damage(damage),
                 Item::Notice(notice) => shown.notice(notice),
             }
@@ -192,8 +238,8 @@ mod tests {
     }
 
     fn quickly(mut reader: Reader, line_filter: &LineFilter) -> Shown {
-        let mut whole = ShownLines::new(line_filter);
-        let empty = || ShownLines::new(line_filter);
+        let mut whole = ShownLines::new(line_filter, InputLabels::default());
+        let empty = || ShownLines::new(line_filter, InputLabels::default());
         let folded = reader.fold(&mut whole, empty, |_| Ok::<(), localtel::Error>(()));
         folded.unwrap();
         as_shown(&whole.bytes, whole.matched, &whole.unread)
@@ -342,7 +388,10 @@ mod tests {
             filter: Filter::new().term("n!=7990".parse().unwrap()),
         };
         let sorted = |count: usize| {
-            let empty = || DatedLines::new(&line_filter, count);
+            let empty = || {
+                let part = ShownLines::new(&line_filter, InputLabels::default());
+                KeptLines::new(part, count, KeptOrder::Time)
+            };
             let mut whole = empty();
             let mut reader = Reader::open(home.path()).unwrap();
             let folded = reader.fold(&mut whole, empty, |_| Ok::<(), localtel::Error>(()));

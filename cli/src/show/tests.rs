@@ -9,7 +9,6 @@ use clap::Parser;
 use tempfile::TempDir;
 use time::OffsetDateTime;
 
-use super::unread::UnreadCounts;
 use super::*;
 use crate::screen::Colour;
 use localtel::read::{Record, SegmentNumber};
@@ -49,6 +48,10 @@ fn append(home: &Path, segment: u64, text: &str) {
         .open(path)
         .unwrap();
     file.write_all(text.as_bytes()).unwrap();
+}
+
+fn only(path: &Path) -> ShowInputs<'static> {
+    ShowInputs::of(vec![NamedInput::of_directory(path)])
 }
 
 /// An output that fails once it has seen a text, like a pipe whose reader leaves.
@@ -92,7 +95,7 @@ fn run_on(
     let no_pager = |name: &str| (name == "PAGER").then(|| OsString::from("cat"));
     let outcome = run(
         args,
-        home,
+        &only(home),
         &mut Screen {
             stdout: &mut stdout,
             stderr: &mut stderr,
@@ -449,7 +452,12 @@ fn a_follower_reports_a_missing_event() {
         is_reader_gone: &|| true,
         variable: &|_| None,
     };
-    run(&args(&["-f", "-e", "comand"]), home.path(), &mut screen).unwrap();
+    run(
+        &args(&["-f", "-e", "comand"]),
+        &only(home.path()),
+        &mut screen,
+    )
+    .unwrap();
     let err = String::from_utf8(stderr).unwrap();
     assert_eq!(err.matches("did you mean").count(), 1, "{err}");
 }
@@ -505,7 +513,7 @@ fn with_pager(pager: &str, home: &TempDir) -> (Exit, String) {
     let variable = |name: &str| (name == "LOCALTEL_PAGER").then(|| OsString::from(pager));
     let outcome = run(
         &args(&["--json", "-n", "all"]),
-        home.path(),
+        &only(home.path()),
         &mut Screen {
             stdout: &mut stdout,
             stderr: &mut Vec::new(),

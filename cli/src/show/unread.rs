@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 
 use super::super::sanitize::{Excerpt, Sanitized};
-use localtel::read::{Damage, DamageKind, Notice};
+use super::inputs::InputLabels;
+use localtel::read::{Damage, DamageKind};
 
 /// Items that could not be read or compared.
 #[derive(Debug, Default)]
@@ -15,12 +16,20 @@ pub(super) struct UnreadCounts {
     /// Number of parts of compressed segments that cannot be decompressed.
     undecodable: u64,
     denied: u64,
-    examples: Vec<Damage>,
-    notices: Vec<Notice>,
+    examples: Vec<DamageExample>,
+    notices: Vec<String>,
     /// Number of skipped records by key, because the value of the key is not a number.
     not_numbers: BTreeMap<String, u64>,
     /// The keys that were reported.
     keys_reported: BTreeSet<String>,
+}
+
+/// Damage, with its place and its description in messages.
+#[derive(Debug)]
+struct DamageExample {
+    place: String,
+    described: String,
+    damage: Damage,
 }
 
 impl UnreadCounts {
@@ -28,14 +37,14 @@ impl UnreadCounts {
     const EXAMPLES_MAX: usize = 5;
 
     /// Stores the first notices.
-    pub(super) fn note(&mut self, notice: Notice) {
+    pub(super) fn note(&mut self, notice: String) {
         if self.notices.len() < Self::EXAMPLES_MAX {
             self.notices.push(notice);
         }
     }
 
-    /// Counts damage, and stores the first items as examples.
-    pub(super) fn add(&mut self, damage: Damage) {
+    /// Counts damage of an input, and stores the first items as examples.
+    pub(super) fn add(&mut self, damage: Damage, labels: &InputLabels, input: usize) {
         match damage.kind {
             DamageKind::Missing { .. } | DamageKind::NotAFile => self.segments += 1,
             DamageKind::Unreadable { .. } => {
@@ -51,7 +60,11 @@ impl UnreadCounts {
             | _ => self.lines += 1,
         }
         if self.examples.len() < Self::EXAMPLES_MAX {
-            self.examples.push(damage);
+            self.examples.push(DamageExample {
+                place: labels.place(input, damage.position),
+                described: labels.described(input, &damage),
+                damage,
+            });
         }
     }
 
@@ -99,15 +112,15 @@ impl UnreadCounts {
 
     fn write(&self, stderr: &mut dyn Write) -> std::io::Result<()> {
         for notice in &self.notices {
-            writeln!(stderr, "{notice}")?;
+            writeln!(stderr, "{}", Sanitized(notice))?;
         }
         if self.lines > 0 {
             let plural = if self.lines == 1 { "" } else { "s" };
             let in_line: Vec<_> = self
                 .examples
                 .iter()
-                .filter(|damage| damage.bytes > 0 && !is_undecodable(damage))
-                .map(|damage| damage.position.to_string())
+                .filter(|example| example.is_in_line())
+                .map(|example| Sanitized(&example.place).to_string())
                 .collect();
             let is_cut = (in_line.len() as u64) < self.lines;
             let more = if is_cut { ", …" } else { "" };
@@ -134,14 +147,14 @@ impl UnreadCounts {
                 self.undecodable
             )?;
         }
-        for damage in &self.examples {
+        for example in &self.examples {
             // The error message of the operating system is escaped too.
-            let described = damage.to_string();
-            let described = Sanitized(&described);
-            if damage.excerpt.is_empty() {
+            let described = Sanitized(&example.described);
+            let excerpt = &example.damage.excerpt;
+            if excerpt.is_empty() {
                 writeln!(stderr, "  {described}")?;
             } else {
-                writeln!(stderr, "  {described}: {}", Excerpt(&damage.excerpt))?;
+                writeln!(stderr, "  {described}: {}", Excerpt(excerpt))?;
             }
         }
         for (key, count) in &self.not_numbers {
@@ -158,6 +171,9 @@ impl UnreadCounts {
     }
 }
 
-fn is_undecodable(damage: &Damage) -> bool {
-    matches!(damage.kind, DamageKind::Undecodable { .. })
+impl DamageExample {
+    fn is_in_line(&self) -> bool {
+        let is_undecodable = matches!(self.damage.kind, DamageKind::Undecodable { .. });
+        self.damage.bytes > 0 && !is_undecodable
+    }
 }

@@ -43,7 +43,7 @@ impl Seen {
                 (*next, *is_gap_reported) = (record.seq + 1, false);
                 self.records += 1;
             }
-            Item::Damage(_) | Item::Notice(_) => {
+            Item::Text(_) | Item::Damage(_) | Item::Notice(_) => {
                 self.reported += 1;
                 for (_, is_gap_reported) in self.sessions.values_mut() {
                     *is_gap_reported = true;
@@ -178,6 +178,7 @@ fn a_follower_continues_in_the_file_that_replaced_a_segment() {
             events.push(match item {
                 Item::Line(line) => line.record().unwrap().event.unwrap(),
                 Item::Damage(damage) => format!("damage: {damage}"),
+                Item::Text(line) => format!("text: {line:?}"),
                 Item::Notice(notice) => format!("notice: {notice}"),
             });
         }

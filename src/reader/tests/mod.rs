@@ -15,6 +15,7 @@ use crate::store::limits::READ_LINE_BYTES_MAX;
 
 mod compressed;
 mod following;
+mod merged;
 mod records;
 mod since;
 
@@ -200,6 +201,7 @@ fn describe(item: &Item<'_>) -> String {
             Ok(record) => format!("{} {}", place(line.position()), record.seq),
             Err(damage) => describe(&Item::Damage(damage)),
         },
+        Item::Text(line) => format!("{} text", place(line.position())),
         Item::Damage(damage) => match &damage.kind {
             DamageKind::Missing { segments } => {
                 format!("missing {}..{}", segments.first, segments.last)

@@ -1,0 +1,247 @@
+//! The inputs of `show` and `tail`: telemetry directories, files and the standard input, and how
+//! the output names them where there are several. `selection` decides which they are.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::super::files::{self, PathKind};
+use super::super::sanitize::{Sanitized, push};
+use super::super::selection::name_of;
+use localtel::admin::Location;
+use localtel::read::{
+    Damage, Filter, LineStream, MergeInput, Position, Reader, Reverse, decompressed,
+};
+use localtel::{Error, Result};
+
+/// The inputs of a command.
+pub(crate) struct ShowInputs<'a> {
+    pub(super) list: Vec<NamedInput>,
+    /// Lists them again, where others may appear while they are followed.
+    pub(super) list_again: Option<&'a dyn Fn() -> Vec<NamedInput>>,
+}
+
+/// An input and its name in the output.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct NamedInput {
+    name: String,
+    pub(super) place: InputPlace,
+}
+
+/// The place of an input.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum InputPlace {
+    Directory(PathBuf),
+    File(PathBuf),
+    Stdin,
+}
+
+impl<'a> ShowInputs<'a> {
+    /// Returns these inputs only.
+    pub(crate) fn of(list: Vec<NamedInput>) -> Self {
+        Self {
+            list,
+            list_again: None,
+        }
+    }
+
+    /// Returns inputs that are listed again while they are followed.
+    pub(crate) fn that_grow(
+        list: Vec<NamedInput>,
+        list_again: &'a dyn Fn() -> Vec<NamedInput>,
+    ) -> Self {
+        Self {
+            list,
+            list_again: Some(list_again),
+        }
+    }
+
+    /// Returns `true` if an input is not a directory, and can only be read once and forwards.
+    pub(super) fn has_stream(&self) -> bool {
+        self.list.iter().any(|input| match input.place {
+            InputPlace::Directory(_) => false,
+            InputPlace::File(_) | InputPlace::Stdin => true,
+        })
+    }
+
+    /// Returns `true` if the standard input is among them, whose writer may take its time.
+    pub(super) fn has_stdin(&self) -> bool {
+        let mut places = self.list.iter().map(|input| &input.place);
+        places.any(|place| *place == InputPlace::Stdin)
+    }
+
+    /// Returns `true` if each row begins with the name of its input.
+    pub(super) fn is_named(&self) -> bool {
+        self.list.len() > 1 || self.list_again.is_some()
+    }
+}
+
+impl NamedInput {
+    /// Returns the directory of a location, named by its application and, where it is not the
+    /// default one, its profile.
+    pub(crate) fn of_location(location: &Location) -> Self {
+        Self {
+            name: name_of(location),
+            place: InputPlace::Directory(location.path()),
+        }
+    }
+
+    /// Returns the directory or the file of a path, named by the path; `None` if there is none.
+    pub(crate) fn of_path(path: &Path) -> Option<Self> {
+        let place = match files::kind_of(path) {
+            PathKind::Directory => InputPlace::Directory(path.to_owned()),
+            PathKind::File => InputPlace::File(path.to_owned()),
+            PathKind::Absent => return None,
+        };
+        Some(Self {
+            name: path.display().to_string(),
+            place,
+        })
+    }
+
+    /// Returns a directory whether or not it exists.
+    #[cfg(test)]
+    pub(super) fn of_directory(path: &Path) -> Self {
+        Self {
+            name: path.display().to_string(),
+            place: InputPlace::Directory(path.to_owned()),
+        }
+    }
+
+    /// Returns the standard input.
+    pub(crate) fn stdin() -> Self {
+        Self {
+            name: "-".to_owned(),
+            place: InputPlace::Stdin,
+        }
+    }
+
+    /// Returns the path of a directory.
+    pub(crate) fn directory(&self) -> Option<&Path> {
+        match &self.place {
+            InputPlace::Directory(path) => Some(path),
+            InputPlace::File(_) | InputPlace::Stdin => None,
+        }
+    }
+
+    /// Opens it for reading forwards. Data of directories that certainly is too old for the filter
+    /// is skipped.
+    pub(super) fn open(&self, filter: &Filter) -> Result<MergeInput> {
+        match &self.place {
+            InputPlace::Directory(path) => Ok(open_directory(path, filter)?.into()),
+            InputPlace::File(path) => {
+                let failed = |error| Error::io("read", path)(error);
+                let file = files::open(path).map_err(failed)?;
+                let lines = decompressed(file).map_err(failed)?;
+                Ok(LineStream::of_records(lines).into())
+            }
+            InputPlace::Stdin => {
+                let failed = |error| Error::io("read", Path::new("the standard input"))(error);
+                let lines = decompressed(io::stdin()).map_err(failed)?;
+                Ok(LineStream::of_records(lines).into())
+            }
+        }
+    }
+}
+
+/// Opens a directory; segments that are known to be older than the filter are skipped.
+pub(super) fn open_directory(path: &Path, filter: &Filter) -> Result<Reader> {
+    let reader = Reader::open(path)?;
+    Ok(match filter.earliest() {
+        Some(since) => reader.since(since),
+        None => reader,
+    })
+}
+
+/// Opens a directory for reading backwards, down to the filter's lower time bound.
+pub(super) fn reverse_directory(path: &Path, filter: &Filter) -> Result<Reverse> {
+    let reverse = Reader::reverse(path)?;
+    Ok(match filter.earliest() {
+        Some(since) => reverse.since(since),
+        None => reverse,
+    })
+}
+
+/// How the output names the inputs that are merged, in their order.
+#[derive(Debug, Clone, Default)]
+pub(super) struct InputLabels(Arc<[InputLabel]>);
+
+#[derive(Debug)]
+struct InputLabel {
+    name: String,
+    /// The first column of each row of the input.
+    column: Vec<u8>,
+    is_stream: bool,
+}
+
+impl InputLabels {
+    /// Returns the labels of inputs; `is_named` tells whether rows begin with the name.
+    pub(super) fn new(inputs: &[&NamedInput], is_named: bool) -> Self {
+        let shown = |input: &&NamedInput| Sanitized(&input.name).to_string();
+        let in_column = |input: &&NamedInput| end_of(&shown(input));
+        let width = |input| in_column(input).chars().count();
+        let widest = inputs.iter().map(width).max().unwrap_or(0);
+        let label = |input: &&NamedInput| {
+            let mut column = Vec::new();
+            if is_named {
+                push(&mut column, format_args!("{:widest$}  ", in_column(input)));
+            }
+            InputLabel {
+                name: shown(input),
+                column,
+                is_stream: match input.place {
+                    InputPlace::Directory(_) => false,
+                    InputPlace::File(_) | InputPlace::Stdin => true,
+                },
+            }
+        };
+        Self(inputs.iter().map(label).collect())
+    }
+
+    /// Returns the first column of the rows of an input.
+    pub(super) fn column(&self, input: usize) -> &[u8] {
+        self.0.get(input).map_or(b"", |label| &label.column)
+    }
+
+    /// Returns the prefix of messages about an input: nothing if it is the only one.
+    pub(super) fn prefix(&self, input: usize) -> String {
+        match self.0.get(input) {
+            Some(label) if self.0.len() > 1 => format!("{}: ", label.name),
+            Some(_) | None => String::new(),
+        }
+    }
+
+    /// Describes damage in an input.
+    pub(super) fn described(&self, input: usize, damage: &Damage) -> String {
+        let label = self.0.get(input).filter(|label| label.is_stream);
+        match (label, damage.bytes) {
+            (None, _) => format!("{}{damage}", self.prefix(input)),
+            (Some(_), 0) => format!("{}: {}", self.place(input, damage.position), damage.kind),
+            (Some(_), bytes) => {
+                let place = self.place(input, damage.position);
+                format!("{place}: {} ({bytes} bytes)", damage.kind)
+            }
+        }
+    }
+
+    /// Returns a position in an input as text.
+    pub(super) fn place(&self, input: usize, position: Position) -> String {
+        match self.0.get(input) {
+            Some(label) if label.is_stream => format!("{}:{}", label.name, position.line),
+            Some(_) | None => format!("{}{position}", self.prefix(input)),
+        }
+    }
+}
+
+/// Returns a name that fits the first column: the end of a long path.
+fn end_of(name: &str) -> String {
+    let letters = name.chars().count();
+    if letters <= COLUMN_LETTERS_MAX {
+        return name.to_owned();
+    }
+    let end = name.chars().skip(letters + 1 - COLUMN_LETTERS_MAX);
+    std::iter::once('…').chain(end).collect()
+}
+
+/// The width of the longest name in the first column.
+const COLUMN_LETTERS_MAX: usize = 24;

@@ -1,0 +1,411 @@
+//! Reads several inputs as one: the lines of each stay in their order, and the inputs are merged by
+//! the time of their next line. Memory is bounded: each input has one buffer of lines.
+//!
+//! Lines are taken in runs, up to the first one that is later than the next line of another input,
+//! and are not parsed here: reading the time at the start of each line is enough. A line without a
+//! readable time is taken with the line before it. An input that is the only one left is passed
+//! through, so a single input costs nothing.
+
+use std::cmp::Ordering;
+use std::collections::BinaryHeap;
+use std::ops::Range;
+
+use super::damage::Position;
+use super::scan::{self, Fold, ItemSource, Origin, ReadOrder, pieces};
+use super::scanner::{Found, LineKind};
+use super::{Item, Line, LineStream, Reader, Reverse};
+use crate::error::{Error, Result};
+use crate::record::LineTime;
+
+/// Several inputs, merged by time.
+///
+/// # Examples
+///
+/// ```no_run
+/// use localtel::read::{Merged, Reader};
+///
+/// let paths = ["/home/me/.local/state/a/telemetry", "/home/me/.local/state/b/telemetry"];
+/// let readers = paths.iter().map(|path| Reader::open(path.as_ref()));
+/// let mut merged = Merged::new(readers.collect::<Result<Vec<_>, _>>()?);
+/// while let Some((input, _item)) = merged.next_item()? {
+///     println!("from {}", paths[input]);
+/// }
+/// # Ok::<(), localtel::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct Merged {
+    order: ReadOrder,
+    inputs: Vec<BufferedInput>,
+    /// The input that is due, if it is known.
+    next: Option<DueLine>,
+    /// The other inputs that are not at their end, except those in `taken`.
+    due: BinaryHeap<DueLine>,
+    /// The inputs of which the next line is to be found.
+    taken: Vec<usize>,
+    /// The input that is left when all others are at their end.
+    only: Option<usize>,
+    /// The input of the last lines or item.
+    input: usize,
+}
+
+/// Something that can be merged with others.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum MergeInput {
+    /// A telemetry directory, from its first line to its last.
+    Reader(Box<Reader>),
+    /// A telemetry directory, from its last line to its first.
+    Reverse(Reverse),
+    /// Lines from another place.
+    Stream(LineStream),
+}
+
+impl From<Reader> for MergeInput {
+    fn from(reader: Reader) -> Self {
+        Self::Reader(Box::new(reader))
+    }
+}
+
+impl From<Reverse> for MergeInput {
+    fn from(reverse: Reverse) -> Self {
+        Self::Reverse(reverse)
+    }
+}
+
+impl From<LineStream> for MergeInput {
+    fn from(stream: LineStream) -> Self {
+        Self::Stream(stream)
+    }
+}
+
+impl MergeInput {
+    /// Returns the position behind what was read; `None` for a stream, which has none.
+    fn position(&self) -> Option<Position> {
+        match self {
+            Self::Reader(reader) => Some(reader.position()),
+            Self::Reverse(_) | Self::Stream(_) => None,
+        }
+    }
+
+    fn kind(&self) -> LineKind {
+        match self {
+            Self::Reader(_) | Self::Reverse(_) => LineKind::Record,
+            Self::Stream(stream) => stream.kind(),
+        }
+    }
+
+    fn source(&mut self) -> &mut dyn ItemSource {
+        match self {
+            Self::Reader(reader) => &mut **reader,
+            Self::Reverse(reverse) => reverse,
+            Self::Stream(stream) => stream,
+        }
+    }
+
+    fn order(&self) -> ReadOrder {
+        match self {
+            Self::Reader(_) | Self::Stream(_) => ReadOrder::Forward,
+            Self::Reverse(_) => ReadOrder::Backward,
+        }
+    }
+
+    /// Returns the time of a line, if it can be read.
+    fn time_of(&self, line: &[u8]) -> Option<LineTime> {
+        match self {
+            Self::Reader(_) | Self::Reverse(_) => LineTime::of_line(line),
+            Self::Stream(stream) => stream.time_of(line),
+        }
+    }
+}
+
+/// An input, and its next lines or item.
+#[derive(Debug)]
+struct BufferedInput {
+    input: MergeInput,
+    kind: LineKind,
+    /// Whole lines with their newlines.
+    bytes: Vec<u8>,
+    /// The lines in `bytes` that are not taken yet, the next one last.
+    lines: Vec<(Position, Range<usize>)>,
+    /// An item that is not a line, and follows the lines.
+    item: Option<Found>,
+    /// The time of the line that was next last.
+    time: Option<LineTime>,
+}
+
+/// The time of the next line of an input. The one that is due first is the greatest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct DueLine {
+    order: ReadOrder,
+    time: Option<LineTime>,
+    input: usize,
+}
+
+impl Ord for DueLine {
+    fn cmp(&self, other: &Self) -> Ordering {
+        let ordering = (self.time, self.input).cmp(&(other.time, other.input));
+        match self.order {
+            ReadOrder::Forward => ordering.reverse(),
+            ReadOrder::Backward => ordering,
+        }
+    }
+}
+
+impl PartialOrd for DueLine {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Merged {
+    /// Merges inputs that are read in the same direction. The first one decides the direction, and
+    /// inputs of the other one are left out.
+    pub fn new(inputs: impl IntoIterator<Item = impl Into<MergeInput>>) -> Self {
+        let mut inputs: Vec<MergeInput> = inputs.into_iter().map(Into::into).collect();
+        let order = inputs.first().map_or(ReadOrder::Forward, MergeInput::order);
+        inputs.retain(|input| input.order() == order);
+        Self {
+            order,
+            taken: (0..inputs.len()).collect(),
+            inputs: inputs.into_iter().map(BufferedInput::new).collect(),
+            next: None,
+            due: BinaryHeap::new(),
+            only: None,
+            input: 0,
+        }
+    }
+
+    /// Returns the next item and the number of its input, counted from 0, or `None` at the end.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if a directory cannot be listed.
+    pub fn next_item(&mut self) -> Result<Option<(usize, Item<'_>)>> {
+        let Some((number, _)) = self.next_input()? else {
+            return Ok(None);
+        };
+        let Some(input) = self.inputs.get_mut(number) else {
+            return Ok(None);
+        };
+        if self.only.is_none() {
+            self.next = None;
+            self.taken.push(number);
+        } else if !input.fill()? {
+            return Ok(None);
+        }
+        Ok(input.take_item().map(|item| (number, item)))
+    }
+
+    /// Returns `true` if the next item is known without reading any input, which may take as long
+    /// as the writer of a stream likes.
+    pub fn is_next_read(&self) -> bool {
+        let is_read = |number: usize| self.inputs.get(number).is_some_and(|it| !it.is_empty());
+        match (self.only, self.next) {
+            (Some(only), _) => is_read(only),
+            (None, Some(_)) => true,
+            (None, None) => self.taken.iter().all(|number| is_read(*number)),
+        }
+    }
+
+    /// Returns the position in each input, in the order of the inputs: that of the next line, or
+    /// behind the last one; `None` for a stream. Lines that a fold has read, and not merged, count
+    /// as read.
+    pub fn positions(&self) -> impl Iterator<Item = Option<Position>> {
+        self.inputs.iter().map(BufferedInput::position)
+    }
+
+    /// Folds all remaining items, as [`Reader::fold`] does.
+    ///
+    /// # Errors
+    ///
+    /// Returns the error of `after`, or an error if a directory cannot be listed.
+    pub fn fold<F: Fold + Send, E: From<Error>>(
+        &mut self,
+        whole: &mut F,
+        empty: impl Fn() -> F,
+        after: impl FnMut(&mut F) -> Result<(), E>,
+    ) -> Result<(), E> {
+        scan::fold(self, whole, empty, after)
+    }
+
+    /// Finds the input that is due, and the one that is due after it.
+    fn next_input(&mut self) -> Result<Option<(usize, Option<DueLine>)>> {
+        if let Some(only) = self.only {
+            return Ok(Some((only, None)));
+        }
+        if self.next.is_none() {
+            for number in std::mem::take(&mut self.taken) {
+                let Some(input) = self.inputs.get_mut(number) else {
+                    continue;
+                };
+                if input.fill()? {
+                    self.due.push(DueLine {
+                        order: self.order,
+                        time: input.next_time(),
+                        input: number,
+                    });
+                }
+            }
+            self.next = self.due.pop();
+        }
+        let second = self.due.peek().copied();
+        Ok(self.next.map(|next| {
+            self.input = next.input;
+            if second.is_none() {
+                self.only = Some(next.input);
+            }
+            (next.input, second)
+        }))
+    }
+}
+
+impl ItemSource for Merged {
+    fn order(&self) -> ReadOrder {
+        self.order
+    }
+
+    fn origin(&self) -> Origin {
+        let input = self.inputs.get(self.input);
+        Origin {
+            input: self.input,
+            kind: input.map_or(LineKind::Record, |input| input.kind),
+        }
+    }
+
+    fn lines(&mut self, into: &mut Vec<u8>) -> Result<Option<(Position, Range<usize>)>> {
+        let Some((input, second)) = self.next_input()? else {
+            return Ok(None);
+        };
+        let Some(next) = self.inputs.get_mut(input) else {
+            return Ok(None);
+        };
+        if next.is_empty() {
+            return next.input.source().lines(into);
+        }
+        let lines = next.take_lines(into, self.order, |time| {
+            let is_before = |second: DueLine| {
+                second
+                    > DueLine {
+                        time,
+                        input,
+                        ..second
+                    }
+            };
+            second.is_some_and(is_before)
+        });
+        if lines.is_some() && self.only.is_none() {
+            self.next = None;
+            self.taken.push(input);
+        }
+        Ok(lines)
+    }
+
+    fn item(&mut self) -> Result<Option<Item<'_>>> {
+        Ok(self.next_item()?.map(|(_, item)| item))
+    }
+}
+
+impl BufferedInput {
+    fn new(input: MergeInput) -> Self {
+        Self {
+            kind: input.kind(),
+            input,
+            bytes: Vec::new(),
+            lines: Vec::new(),
+            item: None,
+            time: None,
+        }
+    }
+
+    /// Returns the position of the next line, or behind the last one.
+    fn position(&self) -> Option<Position> {
+        let next = self.lines.last().map(|(position, _)| *position);
+        next.or_else(|| self.input.position())
+    }
+
+    /// Returns `true` if nothing was read that is not taken.
+    fn is_empty(&self) -> bool {
+        self.lines.is_empty() && self.item.is_none()
+    }
+
+    /// Reads the next lines or item, if all that were read are taken. Returns `false` at the end.
+    fn fill(&mut self) -> Result<bool> {
+        if !self.is_empty() {
+            return Ok(true);
+        }
+        self.bytes.clear();
+        let order = self.input.order();
+        let source = self.input.source();
+        if let Some((position, range)) = source.lines(&mut self.bytes)? {
+            let bytes = self.bytes.get(range.clone()).unwrap_or_default();
+            let found = pieces(position, bytes).map(|line| {
+                let before = line.position.byte - position.byte;
+                let start = range.start + usize::try_from(before).unwrap_or_default();
+                (line.position, start..start + line.bytes.len())
+            });
+            self.lines.extend(found);
+            if order == ReadOrder::Forward {
+                self.lines.reverse();
+            }
+            return Ok(true);
+        }
+        match source.item()? {
+            Some(Item::Line(line) | Item::Text(line)) => {
+                self.bytes.extend_from_slice(line.bytes);
+                self.bytes.push(b'\n');
+                self.lines.push((line.position, 0..line.bytes.len()));
+            }
+            Some(Item::Damage(damage)) => self.item = Some(Found::Damage(damage)),
+            Some(Item::Notice(notice)) => self.item = Some(Found::Notice(notice)),
+            None => return Ok(false),
+        }
+        Ok(true)
+    }
+
+    /// Returns the time of the next line. What has no time is due as the line before it.
+    fn next_time(&mut self) -> Option<LineTime> {
+        let line = self
+            .lines
+            .last()
+            .and_then(|(_, range)| self.bytes.get(range.clone()));
+        if let Some(time) = line.and_then(|line| self.input.time_of(line)) {
+            self.time = Some(time);
+        }
+        self.time
+    }
+
+    /// Takes the next line or item.
+    fn take_item(&mut self) -> Option<Item<'_>> {
+        let Some((position, range)) = self.lines.pop() else {
+            return Some(self.item.take()?.item(|_| &[]));
+        };
+        let bytes = self.bytes.get(range).unwrap_or_default();
+        let line = Line { position, bytes };
+        Some(match self.kind {
+            LineKind::Record => Item::Line(line),
+            LineKind::Text => Item::Text(line),
+        })
+    }
+
+    /// Appends the next lines, up to one of which the time is too late. The first one is in time.
+    fn take_lines(
+        &mut self,
+        into: &mut Vec<u8>,
+        order: ReadOrder,
+        is_late: impl Fn(Option<LineTime>) -> bool,
+    ) -> Option<(Position, Range<usize>)> {
+        let (mut position, mut range) = self.lines.pop()?;
+        while !is_late(self.next_time())
+            && let Some((next, bytes)) = self.lines.pop()
+        {
+            match order {
+                ReadOrder::Forward => range.end = bytes.end,
+                ReadOrder::Backward => (position, range.start) = (next, bytes.start),
+            }
+        }
+        let start = into.len();
+        // The newline is behind the line.
+        into.extend_from_slice(self.bytes.get(range.start..=range.end)?);
+        Some((position, start..into.len()))
+    }
+}
