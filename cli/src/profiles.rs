@@ -9,6 +9,7 @@ use super::host::called;
 use super::quantity::size;
 use super::sanitize::Sanitized;
 use super::screen::Screen;
+use super::time::{ZoneArgs, moment};
 
 /// Arguments of `profiles`.
 #[derive(Debug, clap::Args)]
@@ -19,6 +20,9 @@ pub(crate) struct ProfilesArgs {
     /// Do this for each application that has telemetry
     #[arg(id = "localtel.all", long = "all")]
     pub(crate) all: bool,
+    /// The zone of times, except in JSON.
+    #[command(flatten)]
+    zone: ZoneArgs,
 }
 
 /// Lists the profiles, the default one first.
@@ -27,6 +31,7 @@ pub(crate) fn run(
     args: &ProfilesArgs,
     screen: &mut Screen<'_>,
 ) -> Result<Exit, Failure> {
+    let zone = args.zone.zone(screen)?;
     let profiles = location.profiles()?;
     let rows: Vec<Status> = profiles.iter().map(Location::status).collect();
     if args.json {
@@ -55,7 +60,8 @@ pub(crate) fn run(
             (None, storage) => {
                 let bytes = storage.as_ref().map_or(0, |storage| storage.bytes);
                 let last = storage.as_ref().and_then(|storage| storage.last);
-                let last = last.map_or_else(|| "none".to_owned(), |last| last.to_string());
+                let shown = |last| zone.text(moment(last)).to_string();
+                let last = last.map_or_else(|| "none".to_owned(), shown);
                 (size(bytes), last)
             }
         };

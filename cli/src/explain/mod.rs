@@ -20,6 +20,7 @@ use super::exit::Exit;
 use super::failure::Failure;
 use super::sanitize::SafeJson;
 use super::screen::Screen;
+use super::time::{Zone, ZoneArgs};
 
 /// Arguments of `explain`.
 #[derive(Debug, clap::Args)]
@@ -37,6 +38,9 @@ pub(crate) struct ExplainArgs {
     /// Do this for each application that has telemetry
     #[arg(id = "localtel.all", long = "all")]
     pub(crate) all: bool,
+    /// The zone of times, except in JSON.
+    #[command(flatten)]
+    zone: ZoneArgs,
 }
 
 impl ExplainArgs {
@@ -55,7 +59,7 @@ pub(crate) fn run(
     if args.is_of_no_place() {
         return print_schema(screen);
     }
-    let facts = Explanation::gather(location);
+    let facts = Explanation::gather(location, args.zone.zone(screen)?);
     if args.json {
         let text = serde_json::to_string(&ExplainReport::new(&facts))
             .map_err(|error| Failure::failed(format!("could not write JSON: {error}")))?;
@@ -75,6 +79,8 @@ pub(crate) fn print_schema(screen: &mut Screen<'_>) -> Result<Exit, Failure> {
 /// The facts of the explanation.
 #[derive(Debug)]
 struct Explanation<'a> {
+    /// The zone of times in sentences.
+    zone: Zone,
     location: &'a Location,
     status: Status,
     policies: PolicyView,
@@ -90,9 +96,10 @@ impl<'a> Explanation<'a> {
         name.map_or("the application", |name| name.as_str())
     }
 
-    fn gather(location: &'a Location) -> Self {
+    fn gather(location: &'a Location, zone: Zone) -> Self {
         let (status, inventory) = location.status_with();
         Self {
+            zone,
             status,
             policies: location.policy_view(),
             owner: location.owner_policy().ok().flatten(),

@@ -89,6 +89,7 @@ fn args(json: bool) -> ExplainArgs {
         all: false,
         json,
         schema: false,
+        zone: ZoneArgs::default(),
     }
 }
 

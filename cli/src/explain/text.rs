@@ -13,6 +13,7 @@ use super::tables;
 use crate::quantity::{age, count, days, lasting, round_size, size};
 use crate::rules::{SECRETS, sentences};
 use crate::sanitize::Sanitized;
+use crate::time::moment;
 
 /// Prints all sections and the recorded events.
 pub(super) fn print(facts: &Explanation<'_>, out: &mut dyn Write) -> io::Result<()> {
@@ -220,6 +221,7 @@ fn storage(facts: &Explanation<'_>) -> Vec<String> {
             size(storage.bytes)
         ));
         if let (Some(first), Some(last)) = (storage.first, storage.last) {
+            let [first, last] = [first, last].map(|time| facts.zone.text(moment(time)));
             lines.push(format!("The first is of {first}, the last of {last}."));
         }
     }

@@ -274,9 +274,13 @@ fn an_offset_of_quarter_hours_is_read_as_it_is_shown() {
     }
     let line = "2026-11-21T08:15:30.123456Z";
     let home = home_with(&[line]);
-    let (_, shown) = run(&home, "Asia/Kathmandu", &["status", "--local"]);
     let local = "2026-11-21T14:00:30.123456+05:45";
-    assert!(shown.contains(&format!("\nlast: {local}\n")), "{shown}");
+    for command in ["status", "profiles", "explain"] {
+        let (_, shown) = run(&home, "Asia/Kathmandu", &[command, "--local"]);
+        assert!(shown.contains(local), "{shown}");
+        let (_, shown) = run(&home, "Asia/Kathmandu", &[command]);
+        assert!(shown.contains(line), "{shown}");
+    }
     for time in [local, "2026-11-21 14:00:30,123456"] {
         let shown = times_shown(&home, "Asia/Kathmandu", &["-S", time, "-U", time]);
         assert_eq!(shown, [line], "{time}");
