@@ -18,7 +18,8 @@ mod tests;
 use std::ffi::OsString;
 use std::time::{Duration, Instant};
 
-use localtel::admin::{Environment, Selection};
+use super::selection::SelectionArgs;
+use localtel::admin::Environment;
 
 use bash::BashLine;
 use candidates::{Candidate, CompletionAnswer};
@@ -88,12 +89,16 @@ impl Question {
     }
 }
 
-/// Returns the location that the options before the place select.
-fn selection_of(place: &Place<'_>) -> Selection {
-    Selection {
-        application: place.option("app").and_then(|name| name.parse().ok()),
-        directory: place.option("dir").map(Into::into),
-        profile: place.option("profile").and_then(|name| name.parse().ok()),
+/// Returns the options before the place that select what is read.
+fn selection_of(place: &Place<'_>) -> SelectionArgs {
+    let last = |id| place.values_of(id).last();
+    SelectionArgs {
+        app: place
+            .values_of("app")
+            .filter_map(|name| name.parse().ok())
+            .collect(),
+        dir: last("dir").map(Into::into),
+        profile: last("profile").and_then(|name| name.parse().ok()),
     }
 }
 

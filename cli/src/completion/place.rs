@@ -85,12 +85,10 @@ impl<'c> Place<'c> {
         }
     }
 
-    /// Returns the last value of an option.
-    pub(super) fn option(&self, id: &str) -> Option<&str> {
-        let mut typed = self.options.iter().rev();
-        typed
-            .find(|(own, _)| *own == id)
-            .map(|(_, value)| value.as_str())
+    /// Returns the values of an option.
+    pub(super) fn values_of(&self, id: &str) -> impl Iterator<Item = &str> {
+        let typed = self.options.iter().filter(move |(own, _)| *own == id);
+        typed.map(|(_, value)| value.as_str())
     }
 }
 

@@ -6,7 +6,8 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::time::Instant;
 
-use localtel::admin::{Environment, Location, Selection};
+use super::super::selection::{Selected, SelectionArgs, find_all};
+use localtel::admin::{Environment, Location};
 use localtel::read::raw::{Object, RawRecord, RawValue};
 use localtel::read::{Item, Reader, Timestamp};
 
@@ -14,7 +15,7 @@ use localtel::read::{Item, Reader, Timestamp};
 #[derive(Debug)]
 pub(super) struct RecordedNames<'e> {
     environment: &'e Environment,
-    selection: Selection,
+    selection: SelectionArgs,
     deadline: Instant,
 }
 
@@ -31,7 +32,7 @@ impl<'e> RecordedNames<'e> {
     /// Returns the telemetry of the options that select a location.
     pub(super) fn new(
         environment: &'e Environment,
-        selection: Selection,
+        selection: SelectionArgs,
         deadline: Instant,
     ) -> Self {
         Self {
@@ -50,7 +51,11 @@ impl<'e> RecordedNames<'e> {
 
     /// Returns the names of the profiles of the selected applications.
     pub(super) fn profiles(&self) -> Vec<String> {
-        let all = self.locations().into_iter();
+        let any_profile = SelectionArgs {
+            profile: None,
+            ..self.selection.clone()
+        };
+        let all = locations(&any_profile, self.environment).into_iter();
         let profiles = all.flat_map(|location| location.profiles().unwrap_or_default());
         let mut names: Vec<String> = profiles
             .map(|location| location.profile().as_str().to_owned())
@@ -116,30 +121,18 @@ impl<'e> RecordedNames<'e> {
 
     /// Passes on the last records of each selected directory.
     fn read(&self, mut each: impl FnMut(&RawRecord<'_>)) {
-        for location in self.locations() {
-            let profiles = match &self.selection.profile {
-                Some(_) => vec![location],
-                None => location.profiles().unwrap_or_else(|_| vec![location]),
-            };
-            for profile in profiles {
-                read_end(&profile.path(), self.deadline, &mut each);
-            }
+        for location in locations(&self.selection, self.environment) {
+            read_end(&location.path(), self.deadline, &mut each);
         }
     }
+}
 
-    /// Returns the selected location or, if none is selected, those of all applications.
-    fn locations(&self) -> Vec<Location> {
-        match Location::find(&self.selection, self.environment) {
-            Ok(Some(location)) => vec![location],
-            Ok(None) => {
-                let all = Location::all(self.environment).unwrap_or_default();
-                let profile = self.selection.profile.clone().unwrap_or_default();
-                all.iter()
-                    .map(|one| one.with_profile(profile.clone()))
-                    .collect()
-            }
-            Err(_) => Vec::new(),
-        }
+/// Returns the locations that `show` reads.
+fn locations(selection: &SelectionArgs, environment: &Environment) -> Vec<Location> {
+    match find_all(selection, environment) {
+        Ok(Selected::Named(location)) => vec![*location],
+        Ok(Selected::All(all)) => all,
+        Err(_) => Vec::new(),
     }
 }
 

@@ -104,6 +104,11 @@ fn recorded_names_are_offered_after_their_options() {
         ("localtel show -ere", &["-erequest", "-ereload"]),
         ("localtel tail --event=rel", &["--event=reload"]),
         ("localtel --app cloudctl show -e ", &[]),
+        (
+            "localtel --app bill* --app cloudctl show -e rel",
+            &["reload"],
+        ),
+        ("localtel --app x* show -e ", &[]),
         ("localtel --app billing show -e ", &["request", "reload"]),
         (
             "localtel show -t ",
