@@ -15,7 +15,7 @@ use super::scan::{self, Fold, ItemSource, Origin, ReadOrder, pieces};
 use super::scanner::{Found, LineKind};
 use super::{Item, Line, LineStream, Reader, Reverse};
 use crate::error::{Error, Result};
-use crate::record::LineTime;
+use crate::record::{LineTime, Timestamp};
 
 /// Several inputs, merged by time.
 ///
@@ -46,6 +46,8 @@ pub struct Merged {
     only: Option<usize>,
     /// The input of the last lines or item.
     input: usize,
+    /// The last time in it before them, or that of the first of them, if they are text.
+    after: Option<Timestamp>,
 }
 
 /// Something that can be merged with others.
@@ -172,6 +174,7 @@ impl Merged {
             due: BinaryHeap::new(),
             only: None,
             input: 0,
+            after: None,
         }
     }
 
@@ -190,8 +193,12 @@ impl Merged {
         if self.only.is_none() {
             self.next = None;
             self.taken.push(number);
-        } else if !input.fill()? {
-            return Ok(None);
+            self.after = input.time_before_text();
+        } else {
+            if !input.fill()? {
+                return Ok(None);
+            }
+            self.after = input.input.source().origin().after;
         }
         Ok(input.take_item().map(|item| (number, item)))
     }
@@ -269,6 +276,7 @@ impl ItemSource for Merged {
         Origin {
             input: self.input,
             kind: input.map_or(LineKind::Record, |input| input.kind),
+            after: self.after,
         }
     }
 
@@ -280,8 +288,12 @@ impl ItemSource for Merged {
             return Ok(None);
         };
         if next.is_empty() {
-            return next.input.source().lines(into);
+            let source = next.input.source();
+            let lines = source.lines(into);
+            self.after = source.origin().after;
+            return lines;
         }
+        self.after = next.time_before_text();
         let lines = next.take_lines(into, self.order, |time| {
             let is_before = |second: DueLine| {
                 second
@@ -372,6 +384,14 @@ impl BufferedInput {
             self.time = Some(time);
         }
         self.time
+    }
+
+    /// Returns the time of the next line or, if it has none, the last one before it, if it is text.
+    fn time_before_text(&self) -> Option<Timestamp> {
+        match self.kind {
+            LineKind::Record => None,
+            LineKind::Text => self.time.map(LineTime::to_timestamp),
+        }
     }
 
     /// Takes the next line or item.

@@ -13,6 +13,7 @@ use super::damage::{Damage, Notice, Position};
 use super::scanner::{Found, LINES_BYTES, LineKind, found_in, is_blank, resembles_one_record};
 use super::{Item, Line, Reader};
 use crate::error::{Error, Result};
+use crate::record::Timestamp;
 use crate::record::raw::RawRecord;
 
 /// A computation over lines, in their order.
@@ -25,6 +26,10 @@ pub trait Fold {
 
     /// Adds a line of text, which only a [`LineStream`](super::LineStream) of text has.
     fn text(&mut self, _: Line<'_>) {}
+
+    /// Notes the last time in the input before the lines of text that follow, which may have none
+    /// themselves. It is not noted before the first time.
+    fn text_after(&mut self, _: Timestamp) {}
 
     /// Adds damage.
     fn damage(&mut self, damage: Damage);
@@ -54,6 +59,11 @@ impl<A: Fold, B: Fold> Fold for (A, B) {
     fn text(&mut self, line: Line<'_>) {
         self.0.text(line);
         self.1.text(line);
+    }
+
+    fn text_after(&mut self, time: Timestamp) {
+        self.0.text_after(time);
+        self.1.text_after(time);
     }
 
     fn damage(&mut self, damage: Damage) {
@@ -92,6 +102,8 @@ pub(super) struct Origin {
     /// The number of the input among those that are merged.
     pub(super) input: usize,
     pub(super) kind: LineKind,
+    /// The last time in the input before these lines, if they are text.
+    pub(super) after: Option<Timestamp>,
 }
 
 impl Origin {
@@ -99,6 +111,7 @@ impl Origin {
     pub(super) const DIRECTORY: Self = Self {
         input: 0,
         kind: LineKind::Record,
+        after: None,
     };
 }
 
@@ -297,6 +310,9 @@ impl<F: Fold> Batch<F> {
             match item {
                 Found::Line { position, range } => {
                     let bytes = self.bytes.get(range).unwrap_or_default();
+                    if let Some(time) = origin.after {
+                        fold.text_after(time);
+                    }
                     in_order(order, pieces(position, bytes), |piece| match origin.kind {
                         LineKind::Record => fold_piece(piece, order, fold),
                         LineKind::Text if is_blank(piece.bytes) => {}

@@ -41,6 +41,8 @@ pub struct LineStream {
     bytes: StreamBytes,
     scanner: Scanner,
     lines: StreamLines,
+    /// The last time before the last lines or item, and that in them or before, if they are text.
+    times: [Option<Timestamp>; 2],
 }
 
 /// The meaning of the lines of a stream.
@@ -80,8 +82,10 @@ impl LineStream {
         Self::new(source, StreamLines::Record)
     }
 
-    /// Reads lines of another format. `time_of` reads the time of a line, which is needed only
-    /// where several inputs are merged.
+    /// Reads lines of another format. `time_of` reads the time of a line, which is needed where
+    /// several inputs are merged, and for lines that have none ([`Fold::text_after`]).
+    ///
+    /// [`Fold::text_after`]: super::Fold::text_after
     pub fn of_text(
         source: impl Read + Send + 'static,
         time_of: impl Fn(&[u8]) -> Option<Timestamp> + Send + 'static,
@@ -98,6 +102,7 @@ impl LineStream {
             bytes: StreamBytes(RefCell::new(source)),
             scanner: Scanner::of_stream(lines.kind()),
             lines,
+            times: [None; 2],
         }
     }
 
@@ -122,6 +127,22 @@ impl StreamLines {
             Self::Text(_) => LineKind::Text,
         }
     }
+
+    /// Returns the last time before these lines, and that in them or before, if they are text.
+    fn times_after(
+        &self,
+        [_, latest]: [Option<Timestamp>; 2],
+        lines: &[u8],
+    ) -> [Option<Timestamp>; 2] {
+        let time = match self {
+            Self::Record => None,
+            Self::Text(time_of) => {
+                let mut lines = lines.rsplit(|byte| *byte == b'\n');
+                lines.find_map(time_of)
+            }
+        };
+        [latest, time.or(latest)]
+    }
 }
 
 impl ItemSource for LineStream {
@@ -133,11 +154,17 @@ impl ItemSource for LineStream {
         Origin {
             input: 0,
             kind: self.kind(),
+            after: self.times[0],
         }
     }
 
     fn lines(&mut self, into: &mut Vec<u8>) -> Result<Option<(Position, Range<usize>)>> {
-        Ok(self.scanner.lines(&self.bytes, into))
+        let found = self.scanner.lines(&self.bytes, into);
+        if let Some((_, range)) = &found {
+            let lines = into.get(range.clone()).unwrap_or_default();
+            self.times = self.lines.times_after(self.times, lines);
+        }
+        Ok(found)
     }
 
     fn item(&mut self) -> Result<Option<Item<'_>>> {
@@ -156,7 +183,10 @@ impl ItemSource for LineStream {
         let scanner = &self.scanner;
         let item = found.map(|found| found.item(|range| scanner.bytes(range)));
         Ok(item.map(|item| match (item, &self.lines) {
-            (Item::Line(line), StreamLines::Text(_)) => Item::Text(line),
+            (Item::Line(line), lines @ StreamLines::Text(_)) => {
+                self.times = lines.times_after(self.times, line.bytes);
+                Item::Text(line)
+            }
             (item, StreamLines::Text(_) | StreamLines::Record) => item,
         }))
     }

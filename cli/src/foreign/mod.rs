@@ -79,6 +79,11 @@ impl Rewriter {
         }
     }
 
+    /// Notes the time of the last record before the lines that follow.
+    pub(crate) fn follow(&mut self, time: Timestamp) {
+        self.time = time;
+    }
+
     /// Rewrites a line without its newline, and calls `each` with each record in it: a line in
     /// localtel's form, without a newline. `number` is the number of the line, which becomes the
     /// number of the record; records of one line share it.

@@ -158,6 +158,16 @@ fn a_line_without_a_time_has_that_of_the_line_before() {
 }
 
 #[test]
+fn a_part_of_a_file_follows_the_time_before_it() {
+    let mut rewriter = Rewriter::new(ForeignFormat::Text, "file", Timestamp::UNIX_EPOCH);
+    let time = "2026-11-21T08:15:30.000000Z";
+    rewriter.follow(time.parse().unwrap());
+    rewriter.rewrite(b"  at show", 7, |line| {
+        assert_eq!(Record::parse(line).unwrap().timestamp.to_string(), time);
+    });
+}
+
+#[test]
 fn records_are_numbered_as_their_lines() {
     let one = r#"{"body":{"stringValue":"a"}}"#;
     let line = format!(r#"{{"resourceLogs":[{{"scopeLogs":[{{"logRecords":[{one},{one}]}}]}}]}}"#);

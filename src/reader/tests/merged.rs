@@ -209,6 +209,81 @@ fn many_lines_of_several_inputs_keep_their_order() {
     assert!(items_of(forward(&places)) == expected);
 }
 
+/// The input, the bytes and the time of each line of text: its own, or the last one before it.
+#[derive(Debug, Default)]
+struct TimedFold {
+    input: usize,
+    times: [Option<Timestamp>; 3],
+    lines: Vec<(usize, String, Option<Timestamp>)>,
+}
+
+impl Fold for TimedFold {
+    fn input(&mut self, input: usize) {
+        self.input = input;
+    }
+
+    fn line(&mut self, _: Line<'_>, _: &RawRecord<'_>) {}
+
+    fn text(&mut self, line: Line<'_>) {
+        let time = &mut self.times[self.input];
+        *time = second_of(line.bytes()).or(*time);
+        let text = String::from_utf8(line.bytes().to_vec()).unwrap();
+        self.lines.push((self.input, text, *time));
+    }
+
+    fn text_after(&mut self, time: Timestamp) {
+        self.times[self.input] = Some(time);
+    }
+
+    fn damage(&mut self, damage: Damage) {
+        panic!("{damage}");
+    }
+
+    fn merge(&mut self, later: &mut Self) {
+        self.lines.append(&mut later.lines);
+    }
+}
+
+/// Reads the seconds since 1970 before the first space of a line.
+fn second_of(line: &[u8]) -> Option<Timestamp> {
+    let text = std::str::from_utf8(line).ok()?;
+    let (second, _) = text.split_once(' ')?;
+    Timestamp::from_unix_micros(second.parse::<i64>().ok()? * 1_000_000)
+}
+
+#[test]
+fn a_line_of_text_without_a_time_follows_the_last_one() {
+    for inputs in 1..=3 {
+        // More than all batches of one thread, with a time on a few lines of each.
+        let texts = (0..inputs).map(|input| {
+            let lines = (0..3000).map(|seq| match (seq + input) % 500 {
+                250 => format!("{seq} {input}"),
+                _ => format!("no time {seq} {input} {}", "x".repeat(300)),
+            });
+            lines.collect::<Vec<_>>()
+        });
+        let texts: Vec<Vec<String>> = texts.collect();
+        let streams = texts.iter().map(|lines| {
+            let text = Cursor::new(lines.join("\n"));
+            LineStream::of_text(text, second_of)
+        });
+        let mut whole = TimedFold::default();
+        let folded =
+            Merged::new(streams).fold(&mut whole, TimedFold::default, |_| Ok::<(), Error>(()));
+        folded.unwrap();
+        for (input, lines) in texts.iter().enumerate() {
+            let mut time = None;
+            let expected = lines.iter().map(|line| {
+                time = second_of(line.as_bytes()).or(time);
+                (line, time)
+            });
+            let of_input = whole.lines.iter().filter(|(from, ..)| *from == input);
+            let found = of_input.map(|(_, line, time)| (line, *time));
+            assert!(found.eq(expected), "{inputs} inputs, input {input}");
+        }
+    }
+}
+
 #[test]
 fn a_line_of_a_stream_is_returned_before_the_next_is_read() {
     let (reader, mut writer) = std::io::pipe().unwrap();
