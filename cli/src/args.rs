@@ -2,6 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
+use super::screen::ColourChoice;
 use super::selection::SelectionArgs;
 use super::{
     clear, consent, doctor, explain, manual, policy, profiles, record, report, run, show, status,
@@ -18,6 +19,7 @@ use super::{
 // `suggestion` reports words that are not commands, with the nearest command.
 #[command(allow_external_subcommands = true)]
 #[command(arg_required_else_help = true, after_help = EXAMPLES)]
+#[command(arg(ColourChoice::flag()))]
 pub(crate) struct Arguments {
     /// The telemetry to work on.
     #[command(flatten)]
@@ -52,10 +54,10 @@ pub(crate) enum AnyCommand {
 pub(crate) enum AppCommand {
     /// Shows recorded events
     #[command(after_help = show::SHOW_EXAMPLES)]
-    Show(show::ShowArgs),
+    Show(Box<show::ShowArgs>),
     /// Shows the last 10 records, then each new one as it is written
     #[command(after_help = show::TAIL_EXAMPLES, mut_args(show::as_of_tail))]
-    Tail(show::ShowArgs),
+    Tail(Box<show::ShowArgs>),
     /// Removes recorded events
     #[command(after_help = clear::EXAMPLES)]
     Clear(clear::ClearArgs),
@@ -154,13 +156,17 @@ Examples:
 
 Environment:
   LOCALTEL_DIR             telemetry directory, instead of the application's
-  XDG_STATE_HOME           parent of the applications' directories [default: ~/.local/state]
-  STATE_DIRECTORY          the same in a systemd service, if XDG_STATE_HOME is not set
-  DO_NOT_TRACK             if set, nothing is recorded; this overrides every other setting
+  XDG_STATE_HOME           parent of the directories [default: ~/.local/state]
+  STATE_DIRECTORY          the same in a systemd service, without XDG_STATE_HOME
+  DO_NOT_TRACK             if set, nothing is recorded, whatever else is set
   <APPLICATION>_TELEMETRY  on or off, for one run
-  LOCALTEL_ZONE            zone of times: local, utc or +02:00 [default: local on a terminal, else utc]
-  LOCALTEL_PAGER, PAGER    pager for long output on a terminal; empty or `cat`: no pager
-  NO_COLOR                 if set, no colours
+  LOCALTEL_ZONE            zone of times: local, utc or +02:00
+                           [default: local on a terminal, else utc]
+  LOCALTEL_PAGER, PAGER    pager on a terminal; empty or `cat`: no pager
+  LESS                     options of the pager `less` [default: FRSX]
+  NO_COLOR                 if set, no colours; only `--color` is above it
+  CLICOLOR_FORCE           if set and not 0, colours in pipes, too
+  CLICOLOR=0, TERM=dumb    no colours, unless CLICOLOR_FORCE is set
 
 Exit codes: 0 done, 1 failed, 2 usage, 3 findings, 4 nothing matched.";
 
@@ -199,6 +205,20 @@ mod tests {
         }
         let lines = command.render_help().to_string().lines().count();
         assert!(lines <= 55, "{lines}");
+    }
+
+    #[test]
+    fn examples_fit_80_columns() {
+        let mut waiting = vec![Arguments::command()];
+        while let Some(command) = waiting.pop() {
+            let help = command.get_after_help().map(ToString::to_string);
+            for line in help.unwrap_or_default().lines() {
+                // Text is wrapped by the parser, and examples are not.
+                let is_example = line.starts_with("  ");
+                assert!(!is_example || line.chars().count() <= 80, "{line}");
+            }
+            waiting.extend(command.get_subcommands().cloned());
+        }
     }
 
     #[test]

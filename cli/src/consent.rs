@@ -248,7 +248,7 @@ shows which of them decides.
 Examples:
   localtel --app myapp enable
   localtel --app myapp --profile work enable
-  localtel --app myapp enable --all-profiles      except profiles with a choice of their own";
+  localtel --app myapp enable --all-profiles     not those with a choice";
 
 /// Examples for `disable`.
 pub(crate) const DISABLE_EXAMPLES: &str = "\

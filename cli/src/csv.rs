@@ -1,59 +1,89 @@
-//! A record as a row of comma-separated values (RFC 4180). Properties and spans are cells of JSON,
-//! written as they are after parsing.
+//! Cells as a row of comma-separated values (RFC 4180). A nested value is JSON.
 
-use std::borrow::Cow;
+use localtel::read::raw::RawValue;
 
-use super::sanitize::{Sanitized, is_plain_in_line, push};
+use super::columns::Cell;
+use super::sanitize::{Sanitized, is_plain_in_line};
 use super::screen::OutputKind;
-use localtel::read::raw::{Object, RawRecord, RawText};
 
-/// Adds a row.
-pub(super) fn push_csv(out: &mut Vec<u8>, raw: &RawRecord<'_>, sink: OutputKind) {
-    out.extend_from_slice(raw.timestamp.bytes());
-    out.push(b',');
-    push(out, raw.level);
-    for text in [Some(raw.source), Some(raw.target), raw.event, raw.message] {
-        out.push(b',');
-        if let Some(text) = text {
-            push_cell(out, text, sink);
+/// Adds the row of headings.
+pub(super) fn push_headings<'a>(
+    out: &mut Vec<u8>,
+    headings: impl Iterator<Item = &'a str>,
+    sink: OutputKind,
+) {
+    for (index, heading) in headings.enumerate() {
+        if index > 0 {
+            out.push(b',');
         }
-    }
-    out.push(b',');
-    out.extend_from_slice(raw.session.bytes());
-    out.push(b',');
-    push(out, raw.seq);
-    out.push(b',');
-    if !raw.properties.is_empty() {
-        out.push(b'"');
-        push_object(out, raw.properties, sink);
-        out.push(b'"');
-    }
-    out.push(b',');
-    if !raw.spans.is_empty() {
-        push_spans(out, raw, sink);
-    }
-    out.push(b',');
-    if raw.spans_left_out > 0 {
-        push(out, raw.spans_left_out);
+        push_text(out, heading, sink);
     }
     out.extend_from_slice(b"\r\n");
 }
 
-/// Adds a text as a cell. Spreadsheets execute text that begins like a formula, so it gets a
-/// leading `'`.
-fn push_cell(out: &mut Vec<u8>, text: RawText<'_>, sink: OutputKind) {
-    let is_formula = |byte: &u8| matches!(byte, b'=' | b'+' | b'-' | b'@' | b'\t' | b'\r');
-    let bytes = text.bytes();
-    let is_as_in_line = is_plain_in_line(text) && !bytes.contains(&b',');
-    if is_as_in_line && !bytes.first().is_some_and(is_formula) {
-        return out.extend_from_slice(bytes);
+/// Adds a row.
+pub(super) fn push_cells(out: &mut Vec<u8>, cells: &[Cell<'_>], sink: OutputKind) {
+    for (index, cell) in cells.iter().enumerate() {
+        if index > 0 {
+            out.push(b',');
+        }
+        push_cell(out, cell, sink);
     }
-    let text = text.decoded();
-    let guard = match text.as_bytes().first() {
-        Some(byte) if is_formula(byte) => "'",
-        Some(_) | None => "",
+    out.extend_from_slice(b"\r\n");
+}
+
+fn push_cell(out: &mut Vec<u8>, cell: &Cell<'_>, sink: OutputKind) {
+    match cell {
+        Cell::Empty => {}
+        Cell::Plain(bytes) => out.extend_from_slice(bytes),
+        Cell::Text(text) => {
+            let bytes = text.bytes();
+            let is_shown = match sink {
+                OutputKind::Terminal => is_plain_in_line(*text),
+                // Without an escape there is neither a quote nor a line end in it.
+                OutputKind::Pipe => text.is_plain(),
+            };
+            if is_shown && !bytes.contains(&b',') && !bytes.first().copied().is_some_and(is_formula)
+            {
+                out.extend_from_slice(bytes);
+            } else {
+                push_text(out, &text.decoded(), sink);
+            }
+        }
+        Cell::Json(json) => push_value(out, &json.value(), sink),
+        Cell::Nested(value) => push_value(out, value, sink),
+        Cell::Names(_) => push_text(out, &cell.to_text(), sink),
+    }
+}
+
+fn push_value(out: &mut Vec<u8>, value: &RawValue<'_>, sink: OutputKind) {
+    match value {
+        RawValue::Text(text) => push_text(out, text, sink),
+        // A negative number is no formula.
+        RawValue::Number(_) | RawValue::Word(_) => {
+            out.extend_from_slice(value.to_text().as_bytes());
+        }
+        RawValue::Compound(_) => push_text(out, &value.to_text(), sink),
+    }
+}
+
+/// Adds a text. Spreadsheets execute text that begins like a formula, so it gets a leading `'`. On
+/// a terminal it is escaped.
+fn push_text(out: &mut Vec<u8>, text: &str, sink: OutputKind) {
+    let first = text.as_bytes().first().copied();
+    let guard = if first.is_some_and(is_formula) {
+        "'"
+    } else {
+        ""
     };
-    let text = shown(text, sink);
+    let escaped;
+    let text = match sink {
+        OutputKind::Terminal => {
+            escaped = Sanitized(text).to_string();
+            &escaped
+        }
+        OutputKind::Pipe => text,
+    };
     let quote = if text.contains(['"', ',', '\r', '\n']) {
         "\""
     } else {
@@ -61,93 +91,42 @@ fn push_cell(out: &mut Vec<u8>, text: RawText<'_>, sink: OutputKind) {
     };
     out.extend_from_slice(quote.as_bytes());
     out.extend_from_slice(guard.as_bytes());
-    push_doubled(out, &text);
-    out.extend_from_slice(quote.as_bytes());
-}
-
-/// Adds a cell of spans.
-fn push_spans(out: &mut Vec<u8>, raw: &RawRecord<'_>, sink: OutputKind) {
-    out.extend_from_slice(b"\"[");
-    for (index, (name, properties)) in raw.spans.iter().enumerate() {
-        if index > 0 {
-            out.push(b',');
-        }
-        out.extend_from_slice(b"{\"\"name\"\":");
-        push_json_text(out, name, sink);
-        if !properties.is_empty() {
-            out.extend_from_slice(b",\"\"properties\"\":");
-            push_object(out, properties, sink);
-        }
-        out.push(b'}');
-    }
-    out.extend_from_slice(b"]\"");
-}
-
-/// Adds an object as JSON in a cell.
-fn push_object(out: &mut Vec<u8>, object: Object<'_>, sink: OutputKind) {
-    out.push(b'{');
-    for (index, (name, json)) in object.raw_members().into_iter().enumerate() {
-        if index > 0 {
-            out.push(b',');
-        }
-        push_json_text(out, name, sink);
-        out.push(b':');
-        match json.text() {
-            Some(text) => push_json_text(out, text, sink),
-            None => push_doubled(out, &shown(json.value().to_text(), sink)),
-        }
-    }
-    out.push(b'}');
-}
-
-/// Adds a text as JSON in a cell.
-fn push_json_text(out: &mut Vec<u8>, text: RawText<'_>, sink: OutputKind) {
-    if is_plain_in_line(text) {
-        out.extend_from_slice(b"\"\"");
-        out.extend_from_slice(text.bytes());
-        out.extend_from_slice(b"\"\"");
-    } else {
-        // A text can always be written.
-        let json = serde_json::to_string(&text.decoded()).unwrap_or_default();
-        push_doubled(out, &shown(json.into(), sink));
-    }
-}
-
-/// Returns a text for that kind of output: on a terminal it is escaped.
-fn shown(text: Cow<'_, str>, sink: OutputKind) -> Cow<'_, str> {
-    match sink {
-        OutputKind::Terminal => Sanitized(&text).to_string().into(),
-        OutputKind::Pipe => text,
-    }
-}
-
-/// Adds a text with each quote doubled.
-fn push_doubled(out: &mut Vec<u8>, text: &str) {
     for piece in text.split_inclusive('"') {
         out.extend_from_slice(piece.as_bytes());
         if piece.ends_with('"') {
             out.push(b'"');
         }
     }
+    out.extend_from_slice(quote.as_bytes());
 }
 
-/// The header.
-pub(super) const CSV_HEADER: &[u8] =
-    b"timestamp,level,source,target,event,message,session,seq,properties,spans,spans_left_out\r\n";
+fn is_formula(byte: u8) -> bool {
+    matches!(byte, b'=' | b'+' | b'-' | b'@' | b'\t' | b'\r')
+}
 
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
+    use super::super::columns::{CellTimes, Columns};
     use super::super::sanitize::tests::HOSTILE;
     use super::*;
     use localtel::read::Record;
+    use localtel::read::raw::RawRecord;
 
-    const LINE: &str = r#"{"timestamp":"2026-11-21T08:15:30.123456Z","level":"INFO","source":"s","target":"TEXT","event":"TEXT","message":"TEXT","session":"01936f0e-0000-7000-8000-000000000000","seq":12,"properties":{"TEXT":"TEXT","number":NUMBER,"list":[NUMBER,{"TEXT":"TEXT"}],"number":NUMBER},"spans":[{"name":"TEXT","properties":{"TEXT":NUMBER}},{"name":"inner"}],"spans_left_out":3}"#;
+    const LINE: &str = r#"{"timestamp":"2026-11-21T08:15:30.123456Z","level":"INFO","source":"s","target":"TEXT","event":"TEXT","message":"TEXT","session":"01936f0e-0000-7000-8000-000000000000","seq":12,"properties":{"text":"TEXT","number":NUMBER,"list":[NUMBER,{"TEXT":"TEXT"}],"number":NUMBER},"spans":[{"name":"TEXT","properties":{"inside":"TEXT"}},{"name":"inner"}],"spans_left_out":3}"#;
 
     fn row(line: &str, sink: OutputKind) -> String {
+        let names = ["text", "number", "list", "inside"].map(str::to_owned);
+        let columns = Columns::with_keys(&names, &["span", "spans_left_out"]);
+        let time = b"2026-11-21T08:15:30.123456Z";
+        let times = CellTimes {
+            time,
+            timestamp: time,
+        };
         let mut out = Vec::new();
-        push_csv(&mut out, &RawRecord::at(line.as_bytes()).unwrap(), sink);
+        let raw = RawRecord::at(line.as_bytes()).unwrap();
+        push_cells(&mut out, &columns.cells(&raw, times), sink);
         String::from_utf8(out).unwrap()
     }
 
@@ -174,6 +153,12 @@ mod tests {
                 OutputKind::Pipe => format!("{guard}{text}"),
             }
         };
+        let value = |value: &serde_json::Value| match value.as_str() {
+            Some(text) => cell(text.to_owned()),
+            None if value.is_array() => cell(value.to_string()),
+            None => value.to_string(),
+        };
+        let names: Vec<&str> = spans.iter().map(|span| span.name.as_str()).collect();
         let cells = [
             timestamp.to_string(),
             level.to_string(),
@@ -183,12 +168,16 @@ mod tests {
             cell(message.unwrap()),
             session.to_string(),
             seq.to_string(),
-            cell(serde_json::to_string(&properties).unwrap()),
-            cell(serde_json::to_string(&spans).unwrap()),
+            cell(names.join(":")),
             "3".to_owned(),
+            value(properties.get("text").unwrap()),
+            value(properties.get("number").unwrap()),
+            value(properties.get("list").unwrap()),
+            value(spans[0].properties.get("inside").unwrap()),
         ];
         let mut writer = csv::WriterBuilder::new()
             .terminator(csv::Terminator::CRLF)
+            .quote_style(csv::QuoteStyle::Necessary)
             .from_writer(Vec::new());
         writer.write_record(cells).unwrap();
         String::from_utf8(writer.into_inner().unwrap()).unwrap()
@@ -214,12 +203,13 @@ mod tests {
     }
 
     #[test]
-    fn formulas_are_guarded() {
+    fn formulas_are_guarded_and_negative_numbers_are_not() {
         for text in ["=1", "+1", "-1", "@1", "\t1", "\r1", "=\"1\",", "1=2"] {
-            assert_same(&with(&escaped(text), "1"));
+            assert_same(&with(&escaped(text), "-1"));
         }
-        let guarded = row(&with("=1", "1"), OutputKind::Pipe);
+        let guarded = row(&with("=1", "-1"), OutputKind::Pipe);
         assert!(guarded.contains(",s,'=1,'=1,'=1,"), "{guarded}");
+        assert!(guarded.contains(",'=1,-1,"), "{guarded}");
     }
 
     #[test]
@@ -227,6 +217,15 @@ mod tests {
         for text in HOSTILE {
             assert_same(&with(&escaped(text), "1"));
         }
+    }
+
+    #[test]
+    fn headings_are_cells_like_others() {
+        let mut out = Vec::new();
+        let headings = ["a", "=b", "c,d", "e\u{202e}"];
+        push_headings(&mut out, headings.into_iter(), OutputKind::Terminal);
+        let shown = String::from_utf8(out).unwrap();
+        assert_eq!(shown, "a,'=b,\"c,d\",e\\u{202e}\r\n");
     }
 
     proptest! {

@@ -12,6 +12,7 @@ use super::args::AppCommand;
 use super::execution;
 use super::exit::Exit;
 use super::failure::Failure;
+use super::screen::ColourChoice;
 use super::suggestion;
 use localtel::admin::Location;
 use localtel::{Builder, Consent, Error, ErrorKind};
@@ -85,6 +86,7 @@ use localtel::{Builder, Consent, Error, ErrorKind};
 pub struct TelemetryCommand {
     /// Boxed, so that an application's enum of commands stays small.
     command: Box<AppCommand>,
+    colour: ColourChoice,
     called: Option<String>,
 }
 
@@ -110,6 +112,7 @@ impl TelemetryCommand {
     /// this process, and returns how it ended. It opens no telemetry, and does not end the process.
     pub fn run(self, builder: &Builder) -> Exit {
         execution::in_process(|environment, screen| {
+            screen.choose_colour(self.colour);
             let called = self.words(builder);
             let location = Location::of_application(builder, environment);
             let outcome = location.map_err(at_own_location).and_then(|location| {
@@ -150,14 +153,19 @@ impl FromArgMatches for TelemetryCommand {
     fn from_arg_matches(matches: &ArgMatches) -> Result<Self, ParseError> {
         let definition = AppCommand::augment_subcommands(clap::Command::new(NAME));
         suggestion::check_commands(matches, &definition)?;
+        let of_command = matches.subcommand().map(|(_, matches)| matches);
         Ok(Self {
             command: Box::new(AppCommand::from_arg_matches(matches)?),
+            colour: of_command.map_or_else(ColourChoice::default, ColourChoice::of_matches),
             called: None,
         })
     }
 
     fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), ParseError> {
-        self.command = Self::from_arg_matches(matches)?.command;
+        let Self {
+            command, colour, ..
+        } = Self::from_arg_matches(matches)?;
+        (self.command, self.colour) = (command, colour);
         Ok(())
     }
 }
@@ -181,7 +189,8 @@ fn embed(
         .allow_external_subcommands(true)
         .mut_subcommand("disable", |disable| disable.arg(unknown_word()))
         .arg_required_else_help(true)
-        .mut_subcommands(|one| one.defer(fit_command))
+        // Below the application's own command, where its global flags give way to those of here.
+        .mut_subcommands(|one| one.arg(ColourChoice::flag()).defer(fit_command))
 }
 
 /// Returns a hidden argument that takes any words and flags that are not defined and refuses them
@@ -412,7 +421,29 @@ mod tests {
                 ([path.clone(), vec![name]].concat(), below.clone())
             }));
         }
+        let colour = |path: &[&str]| {
+            let path = path.iter().map(|name| (*name).to_owned()).collect();
+            (path, ColourChoice::flag())
+        };
+        flags.extend([colour(&["show"]), colour(&["policy", "property"])]);
         flags
+    }
+
+    #[test]
+    fn colours_can_be_chosen_for_each_command() {
+        for (line, expected) in [
+            ("words telemetry show", ColourChoice::Auto),
+            ("words telemetry show --color always", ColourChoice::Always),
+            (
+                "words telemetry policy level info --color=never",
+                ColourChoice::Never,
+            ),
+        ] {
+            let Embedding::Telemetry(command) = parse(line).unwrap().command else {
+                panic!("that is another command")
+            };
+            assert_eq!(command.colour, expected, "{line}");
+        }
     }
 
     #[test]
@@ -488,7 +519,7 @@ mod tests {
             panic!("that is another command")
         };
         assert_eq!(args.lines, Some("3".parse().unwrap()));
-        assert_eq!(args.output, Some(crate::view::Format::Json));
+        assert_eq!(args.output, Some("json".parse().unwrap()));
     }
 
     #[test]

@@ -13,7 +13,7 @@ use super::exit::Exit;
 use super::failure::Failure;
 use super::host::LOCALTEL;
 use super::sanitize::Sanitized;
-use super::screen::{Colour, OutputKind, Screen};
+use super::screen::{Colour, ColourChoice, OutputKind, Screen};
 use super::selection::{Selected, SelectionArgs, unnamed};
 use super::show::{NamedInput, ShowArgs, ShowInputs};
 use super::time::moment;
@@ -39,7 +39,7 @@ pub(crate) fn in_process(work: impl FnOnce(&Environment, &mut Screen<'_>) -> Exi
         stdin: &mut io::stdin().lock(),
         is_interactive: io::stdin().is_terminal() && io::stderr().is_terminal(),
         sink,
-        colour: Colour::of(sink, &variable),
+        colour: Colour::of(ColourChoice::Auto, sink, &variable),
         now: moment(Timestamp::now()),
         variable: &variable,
         is_reader_gone: &is_stdout_closed,
@@ -76,11 +76,13 @@ pub(crate) fn execute(
     let parsed = definition.clone().try_get_matches_from(&words);
     let arguments = parsed.and_then(|matches| {
         suggestion::check_commands(&matches, &definition)?;
+        screen.choose_colour(ColourChoice::of_matches(&matches));
         Arguments::from_arg_matches(&matches)
     });
     let outcome = match arguments {
         Ok(arguments) => dispatch(arguments, &words, environment, screen),
         Err(mut error) => {
+            screen.choose_colour(ColourChoice::of_words(&words));
             suggestion::suggest_flag(&mut error, &words, &definition);
             answer(&error, screen)
         }

@@ -34,11 +34,14 @@ compile_error!("the commands of localtel need a Unix; the library compiles here,
 
 mod absent_names;
 mod args;
+mod cells;
 mod clear;
+mod columns;
 mod command_line;
 mod completion;
 mod consent;
 mod csv;
+mod days;
 mod doctor;
 mod embedded;
 mod execution;
@@ -51,6 +54,7 @@ mod foreign;
 mod host;
 mod manual;
 mod pager;
+mod palette;
 mod policy;
 mod profiles;
 mod quantity;
@@ -65,7 +69,9 @@ mod selection;
 mod show;
 mod status;
 mod suggestion;
+mod table;
 mod time;
+mod tsv;
 mod usual_words;
 mod view;
 

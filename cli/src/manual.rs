@@ -99,7 +99,7 @@ In bash, zsh and fish, names and frequent values from the records are completed 
 after `-e`, `--app` and `key=`; the last 1 MiB of each directory is read for that.
 
 Examples:
-  localtel completions bash > ~/.local/share/bash-completion/completions/localtel
+  localtel completions bash >~/.local/share/bash-completion/completions/localtel
   localtel completions zsh > \"${fpath[1]}/_localtel\"
   localtel completions fish > ~/.config/fish/completions/localtel.fish";
 

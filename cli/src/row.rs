@@ -1,104 +1,98 @@
 //! A record on one line for people, with colours.
 
-use anstyle::{AnsiColor, Style};
+use std::borrow::Cow;
 
+use super::cells::{Padded, cut};
+use super::palette::{Paint, Styles};
 use super::sanitize::{push, push_json, push_quoted, push_sanitized};
-use super::screen::Colour;
 use localtel::Level;
 use localtel::read::raw::{Object, RawRecord};
 
-/// The styles of the parts of a record; all plain without colour.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Styles {
-    pub(super) time: Paint,
-    pub(super) target: Paint,
-    pub(super) event: Paint,
-    pub(super) key: Paint,
-    levels: [Paint; 5],
+/// How much of a value a row shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ValueLength {
+    /// All of it.
+    Whole,
+    /// What leaves room for the other values.
+    Cut,
 }
 
-/// A style, or none.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Paint(pub(super) Style);
-
-impl Paint {
-    /// Adds text in this style.
-    pub(super) fn push(self, out: &mut Vec<u8>, push_text: impl FnOnce(&mut Vec<u8>)) {
-        if self.0.is_plain() {
-            return push_text(out);
-        }
-        push(out, self.0.render());
+impl ValueLength {
+    /// Adds a text of at most so many cells.
+    fn push(self, out: &mut Vec<u8>, cells: usize, push_text: impl FnOnce(&mut Vec<u8>)) {
+        let start = out.len();
         push_text(out);
-        push(out, self.0.render_reset());
-    }
-}
-
-impl Styles {
-    pub(super) fn new(colour: Colour) -> Self {
-        let bold = |colour: AnsiColor| colour.on_default().bold();
-        match colour {
-            Colour::Off => Self::default(),
-            Colour::On => Self {
-                time: Paint(Style::new().dimmed()),
-                target: Paint(AnsiColor::Cyan.on_default()),
-                event: Paint(Style::new().bold()),
-                key: Paint(Style::new().dimmed()),
-                levels: [
-                    Paint(AnsiColor::Magenta.on_default()),
-                    Paint(AnsiColor::Blue.on_default()),
-                    Paint(AnsiColor::Green.on_default()),
-                    Paint(bold(AnsiColor::Yellow)),
-                    Paint(bold(AnsiColor::Red)),
-                ],
-            },
-        }
-    }
-
-    pub(super) fn level(&self, level: Level) -> Paint {
-        let [trace, debug, info, warn, error] = self.levels;
-        match level {
-            Level::Trace => trace,
-            Level::Debug => debug,
-            Level::Info => info,
-            Level::Warn => warn,
-            Level::Error => error,
+        let shown = out.get(start..).unwrap_or_default();
+        match self {
+            Self::Cut if shown.len() > cells => {
+                if let Cow::Owned(cut) = cut(&String::from_utf8_lossy(shown), cells) {
+                    out.truncate(start);
+                    out.extend_from_slice(cut.as_bytes());
+                }
+            }
+            Self::Cut | Self::Whole => {}
         }
     }
 }
 
-/// Adds a record on one line, without the newline; `time` is the formatted timestamp.
-pub(super) fn push_row(out: &mut Vec<u8>, raw: &RawRecord<'_>, time: &[u8], styles: &Styles) {
-    let level = raw.level;
-    styles.time.push(out, |out| out.extend_from_slice(time));
+/// The beginning of a row, and how much of its values it shows.
+#[derive(Debug, Clone)]
+pub(super) struct RowStart<'a> {
+    /// The formatted time.
+    pub(super) time: Cow<'a, [u8]>,
+    /// The column behind the level, with the spaces that follow it.
+    pub(super) label: &'a [u8],
+    pub(super) length: ValueLength,
+}
+
+/// Adds a record on one line, without the newline.
+pub(super) fn push_row(
+    out: &mut Vec<u8>,
+    raw: &RawRecord<'_>,
+    start: &RowStart<'_>,
+    styles: &Styles,
+) {
+    let (level, length) = (raw.level, start.length);
+    styles
+        .time
+        .push(out, |out| out.extend_from_slice(&start.time));
     out.push(b' ');
     styles.level(level).push(out, |out| {
-        push_padded(out, level.as_str(), LEVEL_WIDTH);
+        push(out, Padded(level.as_str(), LEVEL_CELLS));
     });
     out.push(b' ');
-    styles
-        .target
-        .push(out, |out| push_sanitized(out, raw.target));
+    out.extend_from_slice(start.label);
+    let name = |out: &mut Vec<u8>, text| {
+        length.push(out, VALUE_CELLS, |out| push_sanitized(out, text));
+    };
+    styles.target.push(out, |out| name(out, raw.target));
     if let Some(event) = raw.event {
         out.push(b' ');
-        styles.event.push(out, |out| push_sanitized(out, event));
+        styles.event.push(out, |out| name(out, event));
         if raw.message.is_some() {
             out.push(b':');
         }
     }
     if let Some(message) = raw.message {
         out.push(b' ');
-        push_sanitized(out, message);
+        let style = match level {
+            Level::Error => styles.failure,
+            Level::Trace | Level::Debug | Level::Info | Level::Warn => Paint::default(),
+        };
+        style.push(out, |out| {
+            length.push(out, MESSAGE_CELLS, |out| push_sanitized(out, message));
+        });
     }
     if !raw.properties.is_empty() {
         out.push(b' ');
-        push_pairs(out, raw.properties, styles);
+        push_pairs(out, raw.properties, styles, length);
     }
     for (name, properties) in raw.spans.iter() {
         out.push(b' ');
-        push_quoted(out, name);
+        length.push(out, VALUE_CELLS, |out| push_quoted(out, name));
         if !properties.is_empty() {
             out.push(b'{');
-            push_pairs(out, properties, styles);
+            push_pairs(out, properties, styles, length);
             out.push(b'}');
         }
     }
@@ -109,30 +103,30 @@ pub(super) fn push_row(out: &mut Vec<u8>, raw: &RawRecord<'_>, time: &[u8], styl
     }
 }
 
-/// Adds a name, and spaces up to a width.
-pub(super) fn push_padded(out: &mut Vec<u8>, name: &str, width: usize) {
-    out.extend_from_slice(name.as_bytes());
-    out.extend((name.len()..width).map(|_| b' '));
-}
-
-fn push_pairs(out: &mut Vec<u8>, properties: Object<'_>, styles: &Styles) {
+fn push_pairs(out: &mut Vec<u8>, properties: Object<'_>, styles: &Styles, length: ValueLength) {
     for (index, (name, json)) in properties.raw_members().into_iter().enumerate() {
         if index > 0 {
             out.push(b' ');
         }
         styles.key.push(out, |out| {
-            push_quoted(out, name);
+            length.push(out, VALUE_CELLS, |out| push_quoted(out, name));
             out.push(b'=');
         });
-        match json.text() {
+        length.push(out, VALUE_CELLS, |out| match json.text() {
             Some(text) => push_quoted(out, text),
             None => push_json(out, json),
-        }
+        });
     }
 }
 
-/// The length of the longest level.
-const LEVEL_WIDTH: usize = 5;
+/// The width of the longest level.
+const LEVEL_CELLS: usize = 5;
+
+/// The most cells of a name or a value that is cut.
+const VALUE_CELLS: usize = 60;
+
+/// The most cells of a message that is cut.
+const MESSAGE_CELLS: usize = 200;
 
 #[cfg(test)]
 mod tests {
@@ -144,11 +138,24 @@ mod tests {
 
     const LINE: &str = r#"{"timestamp":"2026-11-21T08:15:30.123456Z","level":"INFO","source":"ticloud","target":"ticloud::project","event":"command","message":"listed projects","session":"01936f0e-0000-7000-8000-000000000000","seq":12,"properties":{"command":"project list","duration":871,"ratio":0.5,"args":["a",1]},"spans":[{"name":"request","properties":{"id":7}},{"name":"inner"}]}"#;
 
-    fn text(line: &[u8]) -> String {
+    fn row(line: &[u8], length: ValueLength) -> String {
         let mut out = Vec::new();
         let raw = RawRecord::at(line).unwrap();
-        push_row(&mut out, &raw, b"T", &Styles::default());
+        let start = RowStart {
+            time: Cow::Borrowed(b"T"),
+            label: b"",
+            length,
+        };
+        push_row(&mut out, &raw, &start, &Styles::default());
         String::from_utf8(out).unwrap()
+    }
+
+    fn text(line: &[u8]) -> String {
+        row(line, ValueLength::Whole)
+    }
+
+    fn cut_row(line: &str) -> String {
+        row(line.as_bytes(), ValueLength::Cut)
     }
 
     /// Returns the row of a line, and the row of the same record after it was parsed and written
@@ -164,6 +171,31 @@ mod tests {
         let expected = "T INFO  ticloud::project command: listed projects command=\"project list\" \
                         duration=871 ratio=0.5 args=[\"a\",1] request{id=7} inner";
         assert_eq!(text(LINE.as_bytes()), expected);
+    }
+
+    #[test]
+    fn only_wide_values_are_cut() {
+        let with = |value: &str| cut_row(&LINE.replace("project list", value));
+        assert_eq!(cut_row(LINE), text(LINE.as_bytes()));
+        let fits = "x".repeat(60);
+        assert!(with(&fits).contains(&format!(" command={fits} duration=")));
+        let shown = with(&"x".repeat(61));
+        let expected = format!(" command={}… duration=871", "x".repeat(59));
+        assert!(shown.contains(&expected), "{shown}");
+        let shown = with(&"漢".repeat(40));
+        let expected = format!(" command={}… duration=871", "漢".repeat(29));
+        assert!(shown.contains(&expected), "{shown}");
+    }
+
+    #[test]
+    fn a_row_of_huge_values_stays_short() {
+        let huge = "\\u001b[2J".repeat(2000);
+        let line = LINE.replace("listed projects", &huge);
+        let line = line.replace("project list", &huge).replace("inner", &huge);
+        assert!(RawRecord::at(line.as_bytes()).is_some());
+        let shown = cut_row(&line);
+        assert!(shown.chars().count() < 500, "{shown}");
+        assert_eq!(shown.matches('…').count(), 3, "{shown}");
     }
 
     #[test]

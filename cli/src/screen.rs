@@ -8,6 +8,7 @@ use std::path::Path;
 
 use time::OffsetDateTime;
 
+use super::sanitize::Sanitized;
 use localtel::{Error, Result};
 
 /// The kind of the standard output.
@@ -28,16 +29,78 @@ pub(crate) enum Colour {
     Off,
 }
 
-impl Colour {
-    /// Returns the colour for an output: only on a terminal that supports it, and never if
-    /// `NO_COLOR` is set.
-    pub(crate) fn of(sink: OutputKind, variable: &dyn Fn(&str) -> Option<OsString>) -> Self {
-        let is_off = variable("NO_COLOR").is_some_and(|value| !value.is_empty());
-        let is_dumb = variable("TERM").is_some_and(|term| term == "dumb");
-        match sink {
-            OutputKind::Terminal if !is_off && !is_dumb => Self::On,
-            OutputKind::Terminal | OutputKind::Pipe => Self::Off,
+/// When colours are shown.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum ColourChoice {
+    /// On a terminal, unless the environment says otherwise
+    #[default]
+    Auto,
+    /// Into pipes and files, too
+    Always,
+    /// Never
+    Never,
+}
+
+impl ColourChoice {
+    /// Adds the flag for it to a command and all commands below it.
+    pub(crate) fn flag() -> clap::Arg {
+        clap::Arg::new(COLOUR_ID)
+            .long("color")
+            .alias("colour")
+            .value_name("WHEN")
+            .global(true)
+            .value_parser(clap::builder::EnumValueParser::<Self>::new())
+            .hide_possible_values(true)
+            .help("Show colours: auto (on a terminal), always or never [default: auto]")
+    }
+
+    /// Returns the choice on a command line, if it has one.
+    pub(crate) fn of_matches(matches: &clap::ArgMatches) -> Self {
+        let choice = matches.try_get_one(COLOUR_ID);
+        choice.ok().flatten().copied().unwrap_or_default()
+    }
+
+    /// Returns the choice among the words of a command line that was not parsed to its end.
+    pub(crate) fn of_words(words: &[OsString]) -> Self {
+        let mut words = words.iter().filter_map(|word| word.to_str());
+        let mut choice = Self::default();
+        while let Some(word) = words.next() {
+            let value = match word {
+                "--" => break,
+                "--color" | "--colour" => words.next(),
+                word => {
+                    let value = word.strip_prefix("--color=");
+                    value.or_else(|| word.strip_prefix("--colour="))
+                }
+            };
+            let named = value.and_then(|value| clap::ValueEnum::from_str(value, false).ok());
+            choice = named.unwrap_or(choice);
         }
+        choice
+    }
+}
+
+impl Colour {
+    /// Returns the colour for an output. The flag is above `NO_COLOR`, that above
+    /// `CLICOLOR_FORCE`, and that above a dumb terminal and `CLICOLOR=0`.
+    pub(crate) fn of(
+        choice: ColourChoice,
+        sink: OutputKind,
+        variable: &dyn Fn(&str) -> Option<OsString>,
+    ) -> Self {
+        let value = |name| variable(name).filter(|value| !value.is_empty());
+        let is = |name, wanted: &str| value(name).is_some_and(|value| value == wanted);
+        let is_shown = match choice {
+            ColourChoice::Always => true,
+            ColourChoice::Never => false,
+            ColourChoice::Auto if value("NO_COLOR").is_some() => false,
+            ColourChoice::Auto if value("CLICOLOR_FORCE").is_some_and(|value| value != "0") => true,
+            ColourChoice::Auto => match sink {
+                OutputKind::Terminal => !is("TERM", "dumb") && !is("CLICOLOR", "0"),
+                OutputKind::Pipe => false,
+            },
+        };
+        if is_shown { Self::On } else { Self::Off }
     }
 }
 
@@ -75,9 +138,42 @@ impl fmt::Debug for Screen<'_> {
 }
 
 impl Screen<'_> {
+    /// Shows colours as the command line asks for; without a flag they stay as they are.
+    pub(crate) fn choose_colour(&mut self, choice: ColourChoice) {
+        self.colour = match choice {
+            ColourChoice::Auto => self.colour,
+            ColourChoice::Always | ColourChoice::Never => {
+                Colour::of(choice, self.sink, self.variable)
+            }
+        };
+    }
+
+    /// Returns the width of the terminal: that of `COLUMNS`, or what the terminal says.
+    pub(crate) fn cells(&self) -> usize {
+        let set = (self.variable)("COLUMNS").and_then(|set| set.to_str()?.parse().ok());
+        let told = || match self.sink {
+            OutputKind::Terminal => rustix::termios::tcgetwinsize(io::stdout()).ok(),
+            OutputKind::Pipe => None,
+        };
+        let cells = set.or_else(|| told().map(|size| usize::from(size.ws_col)));
+        cells.filter(|cells| *cells > 0).unwrap_or(CELLS_DEFAULT)
+    }
+
+    /// Returns the width at which texts are wrapped: on a terminal its own, unless that is hard to
+    /// read. For other programs a sentence is one line.
+    pub(crate) fn text_cells(&self) -> usize {
+        match self.sink {
+            OutputKind::Terminal => self.cells().min(TEXT_CELLS_MAX),
+            OutputKind::Pipe => usize::MAX,
+        }
+    }
+
     /// Prints a message that is not data. A closed stderr is not an error.
     pub(crate) fn print_message(&mut self, message: fmt::Arguments<'_>) {
-        drop(writeln!(self.stderr, "{message}"));
+        for line in message.to_string().lines() {
+            // Paths and names can contain control characters.
+            drop(writeln!(self.stderr, "{}", Sanitized(line)));
+        }
     }
 
     /// Asks a question; only a plain yes is a yes.
@@ -134,6 +230,15 @@ impl OutputStop {
     }
 }
 
+/// The id of the flag for colours. No other argument of this crate has it.
+const COLOUR_ID: &str = "localtel.color";
+
+/// The width of a terminal that does not say it.
+const CELLS_DEFAULT: usize = 80;
+
+/// The most cells of a line of text.
+const TEXT_CELLS_MAX: usize = 100;
+
 /// The name of the standard output in place of a path.
 pub(crate) const STDOUT: &str = "the standard output";
 
@@ -184,25 +289,55 @@ impl Memory {
 mod tests {
     use super::*;
 
-    #[test]
-    fn colour_needs_a_terminal_and_can_be_disabled() {
-        let set = |name: &'static str, value: &'static str| {
-            move |wanted: &str| (wanted == name).then(|| OsString::from(value))
+    /// Returns whether colours are shown with that flag and these variables, on a terminal and in
+    /// a pipe.
+    fn shown(choice: ColourChoice, variables: &[(&str, &str)]) -> [bool; 2] {
+        let variable = |wanted: &str| {
+            let found = variables.iter().find(|(name, _)| *name == wanted);
+            found.map(|(_, value)| OsString::from(value))
         };
-        let none = |_: &str| None;
-        assert_eq!(Colour::of(OutputKind::Terminal, &none), Colour::On);
-        assert_eq!(Colour::of(OutputKind::Pipe, &none), Colour::Off);
-        for (name, value, expected) in [
-            ("NO_COLOR", "1", Colour::Off),
-            ("NO_COLOR", "", Colour::On),
-            ("TERM", "dumb", Colour::Off),
-            ("TERM", "xterm", Colour::On),
+        [OutputKind::Terminal, OutputKind::Pipe]
+            .map(|sink| Colour::of(choice, sink, &variable) == Colour::On)
+    }
+
+    #[test]
+    fn the_flag_is_above_variables_and_they_are_in_order() {
+        use ColourChoice::{Always, Auto, Never};
+        let (forced, none) = (("CLICOLOR_FORCE", "1"), ("NO_COLOR", "1"));
+        let dumb = ("TERM", "dumb");
+        for (choice, variables, expected) in [
+            (Auto, &[][..], [true, false]),
+            (Auto, &[("TERM", "xterm")], [true, false]),
+            (Auto, &[none], [false, false]),
+            (Auto, &[("NO_COLOR", "")], [true, false]),
+            (Auto, &[forced], [true, true]),
+            (Auto, &[("CLICOLOR_FORCE", "0")], [true, false]),
+            (Auto, &[("CLICOLOR_FORCE", "")], [true, false]),
+            (Auto, &[forced, none], [false, false]),
+            (Auto, &[dumb], [false, false]),
+            (Auto, &[dumb, forced], [true, true]),
+            (Auto, &[("CLICOLOR", "0")], [false, false]),
+            (Auto, &[("CLICOLOR", "1")], [true, false]),
+            (Auto, &[("CLICOLOR", "0"), forced], [true, true]),
+            (Always, &[none, dumb], [true, true]),
+            (Never, &[forced], [false, false]),
         ] {
-            assert_eq!(
-                Colour::of(OutputKind::Terminal, &set(name, value)),
-                expected,
-                "{name}={value}"
-            );
+            let found = shown(choice, variables);
+            assert_eq!(found, expected, "{choice:?} {variables:?}");
+        }
+    }
+
+    #[test]
+    fn the_choice_is_found_in_words_that_were_not_parsed() {
+        for (words, expected) in [
+            ("localtel --color never --help", ColourChoice::Never),
+            ("localtel show --color=always -h", ColourChoice::Always),
+            ("localtel --color=x --help", ColourChoice::Auto),
+            ("localtel run -- ls --color=always", ColourChoice::Auto),
+            ("localtel --color", ColourChoice::Auto),
+        ] {
+            let words: Vec<OsString> = words.split(' ').map(OsString::from).collect();
+            assert_eq!(ColourChoice::of_words(&words), expected, "{words:?}");
         }
     }
 }

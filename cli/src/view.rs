@@ -3,16 +3,22 @@
 //! stored) and CSV.
 
 use std::borrow::Cow;
+use std::ops::Range;
 
-use super::csv::{CSV_HEADER, push_csv};
-use super::row::{Styles, push_padded, push_row};
+use super::cells::{LongWords, Padded, wrapped};
+use super::columns::{CellTimes, Columns};
+use super::days::ShownDay;
+use super::palette::Styles;
+use super::row::{RowStart, ValueLength, push_row};
 use super::sanitize::{SafeJson, Sanitized, is_plain_in_line, push, push_json, push_sanitized};
 use super::screen::{Colour, OutputKind};
 use super::time::{Zone, moment};
+use super::{csv, table, tsv};
+use localtel::read::Timestamp;
 use localtel::read::raw::{Object, RawRecord, RawText};
 
 /// A format of records.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Format {
     /// One line for each record.
     Short,
@@ -20,17 +26,34 @@ pub(crate) enum Format {
     Pretty,
     /// The line as it is stored.
     Json,
-    /// Comma-separated values, with a header.
+    /// Columns: a table on a terminal, else tab-separated values.
+    Fields,
+    /// Tab-separated values, with a row of headings.
+    Tsv,
+    /// Comma-separated values, with a row of headings.
     Csv,
 }
 
 /// The settings for writing records.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct View {
     format: Format,
     zone: Zone,
     sink: OutputKind,
     styles: Styles,
+    rows: RowLayout,
+    columns: Columns,
+}
+
+/// The layout of rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum RowLayout {
+    /// The time as stored, and whole values.
+    Stored,
+    /// The time of the day, whose date is on a line of its own, and values that are cut.
+    Cut,
+    /// The same with whole values, wrapped at that width.
+    Wrapped(usize),
 }
 
 impl View {
@@ -41,25 +64,69 @@ impl View {
             zone,
             sink,
             styles: Styles::new(colour),
+            rows: match sink {
+                OutputKind::Terminal => RowLayout::Cut,
+                OutputKind::Pipe => RowLayout::Stored,
+            },
+            columns: Columns::default(),
         }
     }
 
-    /// Returns the header before the first record.
-    pub(crate) fn header(&self) -> &'static [u8] {
+    /// Shows these columns, if the format has columns.
+    pub(crate) fn with_columns(mut self, columns: Columns) -> Self {
+        self.columns = columns;
+        self
+    }
+
+    /// Returns `true` if the output is a table, for [`TableWriter`](table::TableWriter).
+    pub(crate) fn is_table(&self) -> bool {
+        (self.format, self.sink) == (Format::Fields, OutputKind::Terminal)
+    }
+
+    /// Wraps the rows on a terminal of that width.
+    pub(crate) fn wrapped_at(mut self, cells: usize) -> Self {
+        self.rows = match self.rows {
+            RowLayout::Stored => RowLayout::Stored,
+            RowLayout::Cut | RowLayout::Wrapped(_) => RowLayout::Wrapped(cells),
+        };
+        self
+    }
+
+    /// Returns the day of a time, if rows have only the time of the day.
+    pub(crate) fn day_of(&self, time: impl FnOnce() -> Timestamp) -> Option<ShownDay> {
+        let has_clock = match self.format {
+            Format::Short => self.rows != RowLayout::Stored,
+            Format::Fields => self.is_table() && self.columns.has_time(),
+            Format::Pretty | Format::Json | Format::Tsv | Format::Csv => false,
+        };
+        has_clock.then(|| ShownDay::of(self.zone.show(moment(time()))))
+    }
+
+    /// Adds the line of a day.
+    pub(crate) fn push_day(&self, out: &mut Vec<u8>, day: ShownDay) {
+        self.styles.event.push(out, |out| push(out, day));
+        out.push(b'\n');
+    }
+
+    /// Returns the row of headings before the first record.
+    pub(crate) fn header(&self) -> Vec<u8> {
+        let (mut out, headings) = (Vec::new(), self.columns.headings());
         match self.format {
-            Format::Csv => CSV_HEADER,
-            Format::Short | Format::Pretty | Format::Json => b"",
+            Format::Csv => csv::push_headings(&mut out, headings, self.sink),
+            Format::Tsv => tsv::push_headings(&mut out, headings, self.sink),
+            Format::Fields if self.is_table() => {
+                table::push_headings(&mut out, headings, &self.styles);
+            }
+            Format::Short | Format::Pretty | Format::Json | Format::Fields => {}
         }
+        out
     }
 
-    /// Adds one record; `line` has the stored bytes, and `label` is the first column of a row.
+    /// Adds one record; `line` has the stored bytes, and `label` names its input in a
+    /// row: it is the first column, and on a terminal the one behind the level.
     pub(crate) fn push(&self, out: &mut Vec<u8>, label: &[u8], line: &[u8], raw: &RawRecord<'_>) {
         match self.format {
-            Format::Short => {
-                out.extend_from_slice(label);
-                push_row(out, raw, &self.time_of(raw), &self.styles);
-                out.push(b'\n');
-            }
+            Format::Short => self.push_row(out, label, raw),
             Format::Pretty => self.push_pretty(out, raw),
             Format::Json => {
                 match self.sink {
@@ -68,7 +135,62 @@ impl View {
                 }
                 out.push(b'\n');
             }
-            Format::Csv => push_csv(out, raw, self.sink),
+            Format::Fields | Format::Tsv | Format::Csv => self.push_cells(out, raw),
+        }
+    }
+
+    fn push_cells(&self, out: &mut Vec<u8>, raw: &RawRecord<'_>) {
+        let timestamp = self.time_of(raw);
+        let clock;
+        let time = if self.is_table() {
+            clock = self.clock_of(raw);
+            &clock
+        } else {
+            &timestamp
+        };
+        let times = CellTimes {
+            time,
+            timestamp: &timestamp,
+        };
+        let cells = self.columns.cells(raw, times);
+        match self.format {
+            Format::Csv => csv::push_cells(out, &cells, self.sink),
+            Format::Fields if self.is_table() => table::push_cells(out, &cells),
+            Format::Short | Format::Pretty | Format::Json | Format::Fields | Format::Tsv => {
+                tsv::push_cells(out, &cells, self.sink);
+            }
+        }
+    }
+
+    fn push_row(&self, out: &mut Vec<u8>, label: &[u8], raw: &RawRecord<'_>) {
+        let styles = &self.styles;
+        match self.rows {
+            RowLayout::Stored => {
+                out.extend_from_slice(label);
+                push_row(out, raw, &self.row(raw, b""), styles);
+            }
+            RowLayout::Cut => push_row(out, raw, &self.row(raw, label), styles),
+            RowLayout::Wrapped(cells) => {
+                let mut row = Vec::new();
+                push_row(&mut row, raw, &self.row(raw, label), styles);
+                let row = String::from_utf8_lossy(&row);
+                push(out, wrapped(&row, cells, ROW_INDENT, LongWords::Broken));
+            }
+        }
+        out.push(b'\n');
+    }
+
+    /// Returns what the layout decides of a row.
+    fn row<'a>(&self, raw: &RawRecord<'a>, label: &'a [u8]) -> RowStart<'a> {
+        let (time, length) = match self.rows {
+            RowLayout::Stored => (self.time_of(raw), ValueLength::Whole),
+            RowLayout::Cut => (self.clock_of(raw), ValueLength::Cut),
+            RowLayout::Wrapped(_) => (self.clock_of(raw), ValueLength::Whole),
+        };
+        RowStart {
+            time,
+            label,
+            length,
         }
     }
 
@@ -93,7 +215,7 @@ impl View {
         for (name, part) in parts {
             let Some(part) = part else { continue };
             out.extend_from_slice(b"  ");
-            styles.key.push(out, |out| push_padded(out, name, 10));
+            styles.key.push(out, |out| push(out, Padded(name, 10)));
             out.push(b' ');
             push_marked_lines(out, part);
             if name == "session" {
@@ -133,6 +255,18 @@ impl View {
         }
     }
 
+    /// Returns the time of the day of a record as shown, in milliseconds.
+    fn clock_of<'a>(&self, raw: &RawRecord<'a>) -> Cow<'a, [u8]> {
+        if self.zone == Zone::UTC {
+            let clock = raw.timestamp.bytes().get(CLOCK);
+            return Cow::Borrowed(clock.unwrap_or_default());
+        }
+        let time = self.zone.show(moment(raw.time()));
+        let (hour, minute, second, milli) = time.to_hms_milli();
+        let clock = format!("{hour:02}:{minute:02}:{second:02}.{milli:03}");
+        Cow::Owned(clock.into_bytes())
+    }
+
     /// Returns the time of a record as shown.
     fn time_of<'a>(&self, raw: &RawRecord<'a>) -> Cow<'a, [u8]> {
         if self.zone == Zone::UTC {
@@ -142,6 +276,12 @@ impl View {
         Cow::Owned(time.to_string().into_bytes())
     }
 }
+
+/// The time of the day in a stored time, up to its milliseconds.
+const CLOCK: Range<usize> = 11..23;
+
+/// The indent of a wrapped row after its first line.
+const ROW_INDENT: usize = 4;
 
 /// Adds a text of a block: if it has several lines, each after a mark, so that none resembles a
 /// line of localtel.
@@ -173,7 +313,7 @@ mod tests {
         View::new(format, Zone::UTC, sink, colour)
     }
 
-    fn shown(view: View, line: &str) -> String {
+    fn shown(view: &View, line: &str) -> String {
         let record = Record::parse(line.as_bytes()).unwrap();
         let rewritten = serde_json::to_vec(&record).unwrap();
         let raw = RawRecord::at(&rewritten).unwrap();
@@ -197,10 +337,57 @@ mod tests {
     fn short_is_one_line_with_all_values() {
         let view = view(Format::Short, OutputKind::Pipe, Colour::Off);
         assert_eq!(
-            shown(view, LINE),
+            shown(&view, LINE),
             "2026-11-21T08:15:30.123456Z INFO  ticloud::project command: listed projects \
              command=\"project list\" duration=871 args=[\"a\",1] request{id=7} inner\n"
         );
+    }
+
+    #[test]
+    fn a_row_on_a_terminal_has_the_local_time_of_its_day() {
+        let offset = UtcOffset::from_hms(-9, 0, 0).unwrap();
+        for (zone, clock, day) in [
+            (Zone::UTC, "08:15:30.123", "2026-11-21 Saturday UTC"),
+            (
+                Zone::Fixed(offset),
+                "23:15:30.123",
+                "2026-11-20 Friday UTC-09:00",
+            ),
+        ] {
+            let view = View::new(Format::Short, zone, OutputKind::Terminal, Colour::Off);
+            let row = shown(&view, LINE);
+            assert!(row.starts_with(&format!("{clock} INFO  ticloud::project command: listed")));
+            let time = "2026-11-21T08:15:30.123456Z".parse().unwrap();
+            assert_eq!(view.day_of(|| time).unwrap().to_string(), day);
+        }
+    }
+
+    #[test]
+    fn a_wrapped_row_is_whole_and_as_wide_as_the_terminal() {
+        let view = view(Format::Short, OutputKind::Terminal, Colour::Off).wrapped_at(60);
+        let line = LINE.replace("project list", &"x".repeat(100));
+        let row = shown(&view, &line);
+        assert!(row.lines().count() > 3, "{row}");
+        assert!(row.lines().all(|line| line.len() <= 60), "{row}");
+        assert!(
+            row.lines().skip(1).all(|line| line.starts_with("    ")),
+            "{row}"
+        );
+        assert!(
+            row.replace("\n    ", "").contains(&"x".repeat(100)),
+            "{row}"
+        );
+    }
+
+    #[test]
+    fn the_message_of_an_error_is_bold() {
+        let shown_as = |level| {
+            let view = view(Format::Short, OutputKind::Terminal, Colour::On);
+            shown(&view, &LINE.replace("INFO", level))
+        };
+        let bold = "\x1b[1mlisted projects\x1b[0m";
+        assert!(shown_as("ERROR").contains(bold));
+        assert!(!shown_as("INFO").contains(bold));
     }
 
     #[test]
@@ -208,7 +395,7 @@ mod tests {
         let view = view(Format::Pretty, OutputKind::Pipe, Colour::Off);
         let line = LINE.replace("listed projects", "one\\ntwo");
         assert_eq!(
-            shown(view, &line),
+            shown(&view, &line),
             "2026-11-21T08:15:30.123456Z INFO ticloud::project\n  \
              event      command\n  \
              message    \n      | one\n      | two\n  \
@@ -226,10 +413,9 @@ mod tests {
         for (format, expected) in [
             (Format::Short, " inner spans_left_out=36\n"),
             (Format::Pretty, "  span inner\n  spans left out: 36\n\n"),
-            (Format::Csv, ",36\r\n"),
             (Format::Json, ",\"spans_left_out\":36}\n"),
         ] {
-            let shown = shown(view(format, OutputKind::Pipe, Colour::Off), &line);
+            let shown = shown(&view(format, OutputKind::Pipe, Colour::Off), &line);
             assert!(shown.ends_with(expected), "{shown}");
         }
     }
@@ -237,7 +423,7 @@ mod tests {
     #[test]
     fn json_to_a_pipe_is_the_line_as_stored() {
         let line = hostile_line("\u{9b}\u{202e}\x7f");
-        let piped = shown(view(Format::Json, OutputKind::Pipe, Colour::Off), &line);
+        let piped = shown(&view(Format::Json, OutputKind::Pipe, Colour::Off), &line);
         assert_eq!(piped, line + "\n");
     }
 
@@ -246,13 +432,19 @@ mod tests {
         for text in HOSTILE {
             let line = hostile_line(text);
             for format in [Format::Short, Format::Json] {
-                let shown = shown(view(format, OutputKind::Terminal, Colour::Off), &line);
+                let shown = shown(&view(format, OutputKind::Terminal, Colour::Off), &line);
                 assert!(is_safe(&shown, 1), "{format:?} {shown:?}");
             }
-            let csv = shown(view(Format::Csv, OutputKind::Terminal, Colour::Off), &line);
-            assert!(is_safe(csv.strip_suffix("\r\n").unwrap(), 0), "{csv:?}");
+            let all = Columns::with_keys(&[text.to_owned(), "list".to_owned()], &["span"]);
+            for format in [Format::Csv, Format::Tsv, Format::Fields] {
+                let view = view(format, OutputKind::Terminal, Colour::Off);
+                let view = view.with_columns(all.clone());
+                let cells = String::from_utf8(view.header()).unwrap() + &shown(&view, &line);
+                let cells = cells.replace("\r\n", "\n").replace(['\t', '\x1f'], " ");
+                assert!(is_safe(&cells, 2), "{format:?} {cells:?}");
+            }
             let block = shown(
-                view(Format::Pretty, OutputKind::Terminal, Colour::Off),
+                &view(Format::Pretty, OutputKind::Terminal, Colour::Off),
                 &line,
             );
             assert!(is_safe(&block, block.matches('\n').count()), "{block:?}");
@@ -265,8 +457,8 @@ mod tests {
     fn colour_changes_nothing_but_the_colour() {
         let escape = regex::Regex::new("\x1b\\[[0-9;]*m").unwrap();
         for format in [Format::Short, Format::Pretty] {
-            let coloured = shown(view(format, OutputKind::Terminal, Colour::On), LINE);
-            let plain = shown(view(format, OutputKind::Terminal, Colour::Off), LINE);
+            let coloured = shown(&view(format, OutputKind::Terminal, Colour::On), LINE);
+            let plain = shown(&view(format, OutputKind::Terminal, Colour::Off), LINE);
             assert!(coloured.contains("\x1b["), "{coloured:?}");
             assert_eq!(escape.replace_all(&coloured, ""), plain);
         }
@@ -281,6 +473,6 @@ mod tests {
             OutputKind::Pipe,
             Colour::Off,
         );
-        assert!(shown(view, LINE).starts_with("2026-11-21T04:45:30.123456-03:30 INFO"));
+        assert!(shown(&view, LINE).starts_with("2026-11-21T04:45:30.123456-03:30 INFO"));
     }
 }

@@ -11,10 +11,11 @@ use std::str::FromStr;
 
 use grep::Grep;
 use term::Answer;
-pub use term::Term;
+pub use term::{Term, find_property};
 
 use crate::error::{Error, Result};
 use crate::reader::{Damage, Line};
+use crate::record::own::OwnEvent;
 use crate::record::raw::{RawRecord, RawText};
 use crate::record::{Level, LineTime, Record, Timestamp};
 
@@ -42,6 +43,15 @@ pub struct Filter {
     until: Option<LineTime>,
     grep: Option<Grep>,
     terms: Vec<Term>,
+    own: OwnRecords,
+}
+
+/// Whether the records that describe the recording itself are kept.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum OwnRecords {
+    #[default]
+    Kept,
+    LeftOut,
 }
 
 impl Filter {
@@ -125,6 +135,26 @@ impl Filter {
         self
     }
 
+    /// Leaves out the records in which localtel describes the recording itself: `session`,
+    /// `session.end`, `consent` and `version` of the target
+    /// [`OWN_TARGET`](crate::read::OWN_TARGET). Records of commands, reports and lost events are
+    /// kept.
+    ///
+    /// ```
+    /// use localtel::read::{Filter, Record};
+    ///
+    /// let line = br#"{"timestamp":"2026-11-21T08:15:30.123456Z","level":"INFO","source":"myapp",
+    /// "target":"localtel","event":"session","session":"01936f0e-0000-7000-8000-000000000000",
+    /// "seq":0}"#;
+    /// assert!(!Filter::new().without_own().matches(&Record::parse(line)?));
+    /// # Ok::<(), localtel::Error>(())
+    /// ```
+    #[must_use]
+    pub fn without_own(mut self) -> Self {
+        self.own = OwnRecords::LeftOut;
+        self
+    }
+
     /// Returns `true` if the record in a line matches.
     ///
     /// # Errors
@@ -172,8 +202,15 @@ impl Filter {
         // The expression is checked last, since it takes the longest.
         match &self.grep {
             Some(grep) if !grep.matches(raw) => FilterVerdict::Fails,
+            Some(_) | None if self.leaves_out(raw) => FilterVerdict::Own,
             Some(_) | None => verdict,
         }
+    }
+
+    /// Returns `true` if it is a record of localtel itself that is left out.
+    fn leaves_out(&self, raw: &RawRecord<'_>) -> bool {
+        self.own == OwnRecords::LeftOut
+            && OwnEvent::of_raw(raw).is_some_and(OwnEvent::is_about_recording)
     }
 
     /// Returns `true` if the conditions on the parts that every record has match.
@@ -200,6 +237,8 @@ pub enum FilterVerdict<'f> {
     Passes,
     /// The record does not match.
     Fails,
+    /// The record matches all other conditions, but [`Filter::without_own`] leaves it out.
+    Own,
     /// All other conditions match, but the value of `key` has a type that its condition cannot
     /// compare.
     OtherType {
@@ -380,6 +419,30 @@ mod tests {
         }
         let error = Filter::new().grep("(").unwrap_err().to_string();
         assert!(error.contains("not a regular expression"), "{error}");
+    }
+
+    #[test]
+    fn records_about_the_recording_can_be_left_out() {
+        let filter = Filter::new().without_own().term("seq<100".parse().unwrap());
+        let verdict = |target: &str, event: &str| {
+            let mut record = record();
+            (record.target, record.event) = (target.to_owned(), Some(event.to_owned()));
+            let line = record.to_line();
+            match filter.verdict(&RawRecord::at(&line).unwrap()) {
+                FilterVerdict::Passes => "passes",
+                FilterVerdict::Own => "own",
+                FilterVerdict::Fails | FilterVerdict::OtherType { .. } => "fails",
+            }
+        };
+        for event in ["session", "session.end", "consent", "version"] {
+            assert_eq!(verdict("localtel", event), "own", "{event}");
+            assert_eq!(verdict("app", event), "passes", "{event}");
+        }
+        for event in ["command", "report", "dropped", "another"] {
+            assert_eq!(verdict("localtel", event), "passes", "{event}");
+        }
+        let failing = filter.term("seq>100".parse().unwrap());
+        assert!(!failing.matches(&record()));
     }
 
     #[test]

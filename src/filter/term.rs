@@ -251,17 +251,20 @@ impl TermKey {
             Self::Seq => Some(FoundValue::Json(RawValue::Number(
                 raw.seq.to_string().into(),
             ))),
-            Self::Property(name) => {
-                let in_spans = || {
-                    let spans = raw.spans.iter();
-                    // The span nearest to the leaf has precedence.
-                    spans.filter_map(|(_, span)| value_at(span, name)).last()
-                };
-                let found = value_at(raw.properties, name).or_else(in_spans);
-                found.map(FoundValue::Json)
-            }
+            Self::Property(name) => find_property(raw, name).map(FoundValue::Json),
         }
     }
+}
+
+/// Finds a property of a record or, if there is none, of its spans, as a condition with that key
+/// does.
+pub fn find_property<'a>(raw: &RawRecord<'a>, key: &str) -> Option<RawValue<'a>> {
+    let in_spans = || {
+        let spans = raw.spans.iter();
+        // The span nearest to the leaf has precedence.
+        spans.filter_map(|(_, span)| value_at(span, key)).last()
+    };
+    value_at(raw.properties, key).or_else(in_spans)
 }
 
 /// Finds a property by its whole name, or along the dots of the name into nested objects. Of

@@ -69,6 +69,15 @@ impl OwnEvent {
         }
     }
 
+    /// Returns `true` if it describes the recording, and nothing that the application did or that
+    /// was lost.
+    pub(crate) const fn is_about_recording(self) -> bool {
+        match self {
+            Self::Session | Self::SessionEnd | Self::Consent | Self::Version => true,
+            Self::Dropped | Self::Command | Self::Report => false,
+        }
+    }
+
     /// Returns the event of a raw record that localtel wrote.
     pub(crate) fn of_raw(raw: &RawRecord<'_>) -> Option<Self> {
         let event = raw.event.filter(|_| raw.target.is(OWN_TARGET))?;

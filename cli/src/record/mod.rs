@@ -307,8 +307,9 @@ reading continues at the next line that begins an object.
 Examples:
   localtel --app deploy record deploy version=1.2.0 ok=true duration=871
   localtel --app deploy record login --text user=\"$USER\" -m \"$TEXT\"
-  localtel --app deploy record failed -l error -m 'no route' --file log=out.txt hosts:='[\"a\",\"b\"]'
-  jq '{event: \"build\", target: .name}' build.json | localtel --app deploy record -";
+  localtel --app deploy record failed -l error -m 'no route' --file log=out.txt
+  localtel --app deploy record failed hosts:='[\"a\",\"b\"]'
+  jq '{event: \"build\", name}' build.json | localtel --app deploy record -";
 
 #[cfg(test)]
 mod tests {

@@ -1,12 +1,15 @@
 //! The flags of `show` and `tail`, and the values derived from them.
 
+use std::ffi::OsStr;
 use std::str::FromStr;
 use std::time::SystemTime;
 
-use clap::Arg;
+use clap::builder::{PossibleValue, TypedValueParser};
+use clap::{Arg, Command};
 use time::OffsetDateTime;
 
 use super::super::absent_names::NameKind;
+use super::super::columns::Columns;
 use super::super::screen::OutputKind;
 use super::super::suggestion;
 use super::super::time::{Bound, Zone, ZoneArgs, parse};
@@ -100,15 +103,19 @@ pub(crate) struct ShowArgs {
     /// Show records of sessions whose id starts with ID
     #[arg(id = "localtel.session", long = "session", value_name = "ID")]
     pub(crate) session: Option<String>,
-    /// short (one line, the default), pretty (a block), json (as stored) or csv
+    /// short, pretty (a block), json (as stored), csv, tsv or fields:time,message,KEY
     #[arg(
         id = "localtel.output",
         short = 'o',
         long = "output",
         value_name = "FORMAT",
+        value_parser = OutputParser,
         hide_possible_values = true
     )]
-    pub(crate) output: Option<Format>,
+    pub(crate) output: Option<Output>,
+    /// Columns of csv, tsv and fields: keys as in conditions [default: all]
+    #[arg(id = "localtel.columns", long = "columns", value_name = "KEY,...")]
+    pub(crate) columns: Option<Columns>,
     /// The same as `--output json`
     #[arg(
         id = "localtel.json",
@@ -116,12 +123,21 @@ pub(crate) struct ShowArgs {
         conflicts_with = "localtel.output"
     )]
     pub(crate) json: bool,
+    /// Wrap rows at the width of the terminal, and cut no value
+    #[arg(id = "localtel.wrap", long = "wrap")]
+    pub(crate) wrap: bool,
     /// The zone of times.
     #[command(flatten)]
     pub(crate) zone: ZoneArgs,
     /// Sort by timestamp across sessions (buffers the shown records in memory)
     #[arg(id = "localtel.sort", long = "sort")]
     pub(crate) sort: bool,
+    /// Show records about the recording itself, which a terminal hides
+    #[arg(id = "localtel.own", long = "own", overrides_with = "localtel.no_own")]
+    pub(crate) own: bool,
+    /// Hide them in pipes and files, too
+    #[arg(id = "localtel.no_own", long = "no-own")]
+    pub(crate) no_own: bool,
     /// Do not use a pager
     #[arg(id = "localtel.no_pager", long = "no-pager")]
     pub(crate) no_pager: bool,
@@ -150,6 +166,79 @@ pub(crate) fn as_of_tail(arg: Arg) -> Arg {
         _ => arg,
     }
 }
+
+/// The columns that are shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ColumnChoice<'a> {
+    /// The format has none.
+    None,
+    Named(&'a Columns),
+    /// All that occur.
+    Seen,
+}
+
+/// The value of `--output`: a format, with its columns.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Output {
+    pub(super) format: Format,
+    columns: Option<Columns>,
+}
+
+impl FromStr for Output {
+    type Err = String;
+
+    fn from_str(text: &str) -> std::result::Result<Self, String> {
+        let (name, columns) = match text.split_once(':') {
+            Some((name @ "fields", columns)) => (name, Some(columns.parse()?)),
+            Some(_) | None => (text, None),
+        };
+        let format = FORMATS.into_iter().find(|(known, _)| *known == name);
+        let Some((_, format)) = format else {
+            let near = suggestion::nearest(name, FORMATS.map(|(name, _)| name));
+            let near = near.map(|near| format!("did you mean `{near}`? "));
+            return Err(format!(
+                "{}write short, pretty, json, csv, tsv or fields:time,message",
+                near.unwrap_or_default()
+            ));
+        };
+        Ok(Self { format, columns })
+    }
+}
+
+/// Parses the value of `--output`, and lists the formats for completions.
+#[derive(Debug, Clone)]
+struct OutputParser;
+
+impl TypedValueParser for OutputParser {
+    type Value = Output;
+
+    fn parse_ref(
+        &self,
+        command: &Command,
+        arg: Option<&Arg>,
+        value: &OsStr,
+    ) -> std::result::Result<Output, clap::Error> {
+        let parse: fn(&str) -> std::result::Result<Output, String> = str::parse;
+        parse.parse_ref(command, arg, value)
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        let names = FORMATS
+            .into_iter()
+            .map(|(name, _)| PossibleValue::new(name));
+        Some(Box::new(names))
+    }
+}
+
+/// The names of the formats.
+const FORMATS: [(&str, Format); 6] = [
+    ("short", Format::Short),
+    ("pretty", Format::Pretty),
+    ("json", Format::Json),
+    ("csv", Format::Csv),
+    ("tsv", Format::Tsv),
+    ("fields", Format::Fields),
+];
 
 /// Number of records to show.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -212,21 +301,59 @@ impl ShowArgs {
 
     /// Returns how records are shown.
     pub(super) fn format(&self) -> Format {
-        let default = if self.json {
-            Format::Json
-        } else {
-            Format::Short
-        };
-        self.output.unwrap_or(default)
+        match &self.output {
+            Some(output) => output.format,
+            None if self.json => Format::Json,
+            None => Format::Short,
+        }
     }
 
-    /// Builds the filter; times are in the zone in which they are shown.
+    /// Returns the columns that are shown.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if they are named for a format without columns, or not named although they
+    /// must be.
+    pub(super) fn columns(&self) -> Result<ColumnChoice<'_>> {
+        let wrong = |reason: &str| Err(Error::invalid("--columns", reason));
+        let of_output = self.output.as_ref().and_then(|it| it.columns.as_ref());
+        match (self.format(), of_output, &self.columns) {
+            (Format::Fields, Some(_), Some(_)) => {
+                wrong("the columns are named twice; leave out one of both")
+            }
+            (Format::Fields, Some(columns), None)
+            | (Format::Fields | Format::Tsv | Format::Csv, _, Some(columns)) => {
+                Ok(ColumnChoice::Named(columns))
+            }
+            (Format::Fields, None, None) => {
+                wrong("the columns have no names; write `-o fields:time,message`")
+            }
+            (Format::Tsv | Format::Csv, _, None) if self.follow => wrong(
+                "records to come may have any key, so name the columns: `--columns time,message`",
+            ),
+            (Format::Tsv | Format::Csv, _, None) => Ok(ColumnChoice::Seen),
+            (Format::Short | Format::Pretty | Format::Json, _, Some(_)) => {
+                wrong("only csv, tsv and fields have columns; add `-o csv`")
+            }
+            (Format::Short | Format::Pretty | Format::Json, _, None) => Ok(ColumnChoice::None),
+        }
+    }
+
+    /// Builds the filter for that kind of output; times are in the zone in which they are shown.
     ///
     /// # Errors
     ///
     /// Returns an error that names the invalid flag and the expected value.
-    pub(super) fn filter(&self, zone: Zone, now: OffsetDateTime) -> Result<Filter> {
+    pub(super) fn filter(
+        &self,
+        zone: Zone,
+        sink: OutputKind,
+        now: OffsetDateTime,
+    ) -> Result<Filter> {
         let mut filter = Filter::new();
+        if !self.shows_own(sink) {
+            filter = filter.without_own();
+        }
         if let Some(levels) = self.level {
             filter = filter.levels(levels);
         }
@@ -267,6 +394,21 @@ impl ShowArgs {
             filter = filter.grep(pattern)?;
         }
         Ok(self.terms().cloned().fold(filter, Filter::term))
+    }
+
+    /// Returns `true` if records about the recording itself are shown: by default in pipes and
+    /// files, and on a terminal if a session, an event or a target is asked for by name.
+    fn shows_own(&self, sink: OutputKind) -> bool {
+        let is_named = |term: &Term| {
+            matches!(term.key(), "event" | "target" | "session") && term.equal_to().is_some()
+        };
+        let is_asked_for = || {
+            !self.event.is_empty()
+                || !self.target.is_empty()
+                || self.session.is_some()
+                || self.terms().any(is_named)
+        };
+        self.own || !self.no_own && (sink == OutputKind::Pipe || is_asked_for())
     }
 
     /// Returns the names of events, targets and properties that records are filtered by.

@@ -6,6 +6,7 @@ mod following;
 mod inputs;
 mod operand;
 mod shown;
+mod survey;
 #[cfg(test)]
 #[expect(
     clippy::disallowed_methods,
@@ -18,20 +19,25 @@ use std::io::{BufWriter, Write};
 use std::path::Path;
 
 use super::absent_names::{AbsentNames, NameKind};
+use super::columns::Columns;
 use super::exit::Exit;
 use super::pager::Pager;
 use super::sanitize::Sanitized;
 use super::screen::{Colour, OutputKind, OutputStop, Screen};
+use super::table::TableWriter;
+use super::time::Zone;
 use super::view::View;
-use localtel::Result;
 use localtel::admin::ShellWord;
 use localtel::read::{Filter, Fold as _, Follower, Item, MergeInput, Merged, Position, Reader};
+use localtel::{Error, Result};
 
+use args::ColumnChoice;
 pub(crate) use args::{LineLimit, ShowArgs, as_of_tail};
 use following::Followers;
 use inputs::{InputLabels, reverse_directory};
 pub(crate) use inputs::{NamedInput, ShowInputs};
 use shown::{KeptLines, KeptOrder, LineFilter, ShownLines};
+use survey::KeySurvey;
 use unread::UnreadCounts;
 
 /// Shows records of the inputs.
@@ -42,23 +48,15 @@ pub(crate) fn run(
 ) -> Result<Exit> {
     args.check(inputs)?;
     let zone = args.zone.zone(screen)?;
-    let filter = args.filter(zone, screen.now)?;
+    let filter = args.filter(zone, screen.sink, screen.now)?;
     let lines = args.lines_or_default(screen.sink, inputs);
     // Opened before the pager, so that what cannot be opened is reported on the screen.
     let (opened, failures) = open(inputs, &filter, screen.stderr)?;
     let start = start_of(args, &opened, &filter, lines)?;
+    let columns = columns(args, inputs, &filter, &start)?;
     let is_cut = matches!(start, StartPoint::At(_));
-    let has_pager = screen.sink == OutputKind::Terminal && !args.no_pager && !args.follow;
-    let mut pager = if has_pager && !inputs.has_stdin() {
-        Pager::start(screen.variable)
-    } else {
-        None
-    };
-    let colour = match pager {
-        Some(_) if !Pager::shows_colours(screen.variable) => Colour::Off,
-        Some(_) | None => screen.colour,
-    };
-    let view = View::new(args.format(), zone, screen.sink, colour);
+    let mut pager = start_pager(args, inputs, screen);
+    let view = view(args, zone, pager.as_ref(), screen).with_columns(columns);
     let line_filter = LineFilter { view, filter };
     let mut show = Show {
         args,
@@ -71,6 +69,8 @@ pub(crate) fn run(
             Some(pager) => pager,
             None => &mut *screen.stdout,
         };
+        let mut table = TableWriter::new(stdout);
+        let stdout = table.or_plain(line_filter.view.is_table());
         let mut out = BufWriter::with_capacity(BUFFER_BYTES, stdout);
         let context = FollowContext {
             stderr: screen.stderr,
@@ -94,6 +94,7 @@ pub(crate) fn run(
         is_reader_gone,
         failures,
         matched: show.shown.matched,
+        own: show.shown.own,
     };
     let unread = show.shown.unread;
     unread.print(screen.stderr);
@@ -109,6 +110,8 @@ struct ShowEnd {
     /// Number of inputs that could not be opened.
     failures: usize,
     matched: u64,
+    /// Number of records of localtel itself that match and are not shown.
+    own: u64,
 }
 
 impl ShowEnd {
@@ -120,6 +123,7 @@ impl ShowEnd {
         (filter, unread): (&Filter, &UnreadCounts),
         screen: &mut Screen<'_>,
     ) -> Exit {
+        print_own(self.own, screen.stderr);
         let is_denied = unread.is_denied() || self.failures > 0;
         let is_nothing = self.matched == 0 && !self.is_reader_gone;
         if is_nothing && !is_denied {
@@ -133,7 +137,8 @@ impl ShowEnd {
             ));
         }
         if is_nothing && screen.sink == OutputKind::Terminal {
-            screen.print_message(format_args!("nothing matched"));
+            let other = if self.own > 0 { " else" } else { "" };
+            screen.print_message(format_args!("nothing{other} matched"));
         }
         // Damage does not change the exit, but missing permission to read does.
         if is_denied {
@@ -144,6 +149,78 @@ impl ShowEnd {
             Exit::Done
         }
     }
+}
+
+/// Starts the pager on a terminal, unless new records are awaited.
+fn start_pager(args: &ShowArgs, inputs: &ShowInputs<'_>, screen: &Screen<'_>) -> Option<Pager> {
+    let is_useless = args.no_pager || args.follow || inputs.has_stdin();
+    match screen.sink {
+        OutputKind::Terminal if !is_useless => Pager::start(screen.variable),
+        OutputKind::Terminal | OutputKind::Pipe => None,
+    }
+}
+
+/// Returns the view for the screen or the pager.
+fn view(args: &ShowArgs, zone: Zone, pager: Option<&Pager>, screen: &Screen<'_>) -> View {
+    let colour = match pager {
+        Some(_) if !Pager::shows_colours(screen.variable) => Colour::Off,
+        Some(_) | None => screen.colour,
+    };
+    let view = View::new(args.format(), zone, screen.sink, colour);
+    if args.wrap {
+        view.wrapped_at(screen.cells())
+    } else {
+        view
+    }
+}
+
+/// Returns the columns of the records to show.
+fn columns(
+    args: &ShowArgs,
+    inputs: &ShowInputs<'_>,
+    filter: &Filter,
+    start: &StartPoint,
+) -> Result<Columns> {
+    match args.columns()? {
+        ColumnChoice::None => Ok(Columns::default()),
+        ColumnChoice::Named(columns) => Ok(columns.clone()),
+        ColumnChoice::Seen if inputs.has_stdin() => Err(Error::invalid(
+            "--columns",
+            "the standard input is read once, so name the columns: `--columns time,message`",
+        )),
+        ColumnChoice::Seen => seen_columns(inputs, filter, start),
+    }
+}
+
+/// Finds the columns of all records to show.
+fn seen_columns(inputs: &ShowInputs<'_>, filter: &Filter, start: &StartPoint) -> Result<Columns> {
+    // What cannot be opened was reported.
+    let opened = inputs.list.iter().filter_map(|named| {
+        let input = named.open(filter).ok()?;
+        Some(OpenInput { named, input })
+    });
+    let opened = opened.collect();
+    let opened = match start {
+        StartPoint::First => opened,
+        StartPoint::At(starts) => from(opened, starts.clone()),
+        StartPoint::End => return Ok(Columns::default()),
+    };
+    let mut merged = Merged::new(opened.into_iter().map(|opened| opened.input));
+    let empty = || KeySurvey::new(filter);
+    let mut survey = empty();
+    merged.fold(&mut survey, empty, |_| Ok::<(), Error>(()))?;
+    survey.columns()
+}
+
+/// Prints how many records of localtel itself are not shown.
+fn print_own(count: u64, stderr: &mut dyn Write) {
+    let text = match count {
+        0 => return,
+        1 => "1 record of localtel itself is hidden; --own shows it".to_owned(),
+        count => format!("{count} records of localtel itself are hidden; --own shows them"),
+    };
+    // A closed stderr is not an error here.
+    drop(writeln!(stderr, "{text}"));
 }
 
 /// Prints suggestions for names that no record has, if nothing matched.
@@ -295,7 +372,7 @@ impl<'a> Show<'a> {
         out: &mut BufWriter<&mut dyn Write>,
         mut context: FollowContext<'_>,
     ) -> std::result::Result<(), OutputStop> {
-        out.write_all(self.shown.line_filter.view.header())?;
+        out.write_all(&self.shown.line_filter.view.header())?;
         if self.args.follow {
             let is_all_read = matches!(start, StartPoint::First);
             let followers = followers(opened, start)?;
@@ -400,10 +477,12 @@ impl<'a> Show<'a> {
         if self.args.reverse {
             whole.records.reverse();
         }
-        for (_, shown) in &whole.records {
-            out.write_all(shown)?;
+        for kept in &whole.records {
+            self.shown.add(kept);
+            self.shown.write(out)?;
         }
         self.shown.unread = whole.shown.unread;
+        self.shown.own = whole.shown.own;
         self.shown.matched = whole.records.len() as u64;
         Ok(())
     }
@@ -418,6 +497,7 @@ impl<'a> Show<'a> {
     ) -> std::result::Result<(), OutputStop> {
         let is_named = self.inputs.is_named();
         self.shown.labels = InputLabels::new(&followers.inputs(), is_named);
+        let mut is_first = true;
         loop {
             if followers.poll(&mut self.shown, |shown| shown.write(out))? {
                 continue;
@@ -427,6 +507,12 @@ impl<'a> Show<'a> {
             self.shown.unread.print(context.stderr);
             self.shown.unread.clear();
             let filter = &self.shown.line_filter.filter;
+            // Of the first records only; later ones would be reported again and again.
+            print_own(
+                std::mem::take(&mut self.shown.own) * u64::from(is_first),
+                context.stderr,
+            );
+            is_first = false;
             // Only once: later records may have any name.
             if std::mem::take(&mut is_all_read) && self.shown.matched == 0 {
                 print_absent_names(self.args, self.inputs, filter, context.stderr);
@@ -501,19 +587,20 @@ const BUFFER_BYTES: usize = 64 * 1024;
 
 /// Notes and examples for `show`.
 pub(crate) const SHOW_EXAMPLES: &str = "\
-Keys of conditions: timestamp level source target event message session seq, and any property.
+Keys of conditions: timestamp level source target event message session seq, and any property. \
 A missing key never matches, not even with `!=`. With -S or -U, all records are shown unless -n is given.
 
 Examples:
   localtel show                                the last 1000 records
-  localtel show -l warn --since -2h            warnings and errors of the last two hours
+  localtel show -l warn --since -2h            warnings and errors of two hours
   localtel show event=command 'duration>500'   commands of more than 500 ms
-  localtel show -g timeout -o pretty           records that mention timeouts, as blocks
-  localtel show --json | jq .properties        properties as JSON, for other programs";
+  localtel show -g timeout -o pretty           what mentions it, as blocks
+  localtel show -o fields:time,event,duration  a table of these keys
+  localtel show --json | jq .properties        as JSON, for other programs";
 
 /// Notes and examples for `tail`.
 pub(crate) const TAIL_EXAMPLES: &str = "\
-Keys of conditions: timestamp level source target event message session seq, and any property.
+Keys of conditions: timestamp level source target event message session seq, and any property. \
 A missing key never matches, not even with `!=`.
 
 Examples:

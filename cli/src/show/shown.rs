@@ -3,6 +3,7 @@
 
 use std::io::Write;
 
+use super::super::days::{DayRange, ShownDay};
 use super::super::screen::OutputStop;
 use super::super::view::View;
 use super::inputs::InputLabels;
@@ -23,7 +24,10 @@ pub(super) struct ShownLines<'a> {
     /// The input of the lines.
     input: usize,
     bytes: Vec<u8>,
+    days: DayRange,
     pub(super) matched: u64,
+    /// Number of records of localtel itself that match and are not shown.
+    pub(super) own: u64,
     pub(super) unread: UnreadCounts,
 }
 
@@ -34,7 +38,9 @@ impl<'a> ShownLines<'a> {
             labels,
             input: 0,
             bytes: Vec::new(),
+            days: DayRange::default(),
             matched: 0,
+            own: 0,
             unread: UnreadCounts::default(),
         }
     }
@@ -47,6 +53,10 @@ impl<'a> ShownLines<'a> {
                 true
             }
             FilterVerdict::Fails => false,
+            FilterVerdict::Own => {
+                self.own += 1;
+                false
+            }
             FilterVerdict::OtherType { key } => {
                 self.unread.add_not_a_number(key);
                 false
@@ -54,8 +64,26 @@ impl<'a> ShownLines<'a> {
         }
     }
 
+    /// Adds a record that was kept.
+    pub(super) fn add(&mut self, kept: &KeptRecord) {
+        self.begin(kept.day);
+        self.bytes.extend_from_slice(&kept.shown);
+    }
+
+    /// Adds the line of a day before its first row, if rows have only the time of the day.
+    fn begin(&mut self, day: Option<ShownDay>) {
+        if let Some(day) = day.and_then(|day| self.days.add(day)) {
+            self.line_filter.view.push_day(&mut self.bytes, day);
+        }
+    }
+
     /// Writes the output and clears it.
     pub(super) fn write(&mut self, out: &mut dyn Write) -> Result<(), OutputStop> {
+        if let Some(day) = self.days.write() {
+            let mut line = Vec::new();
+            self.line_filter.view.push_day(&mut line, day);
+            out.write_all(&line)?;
+        }
         out.write_all(&self.bytes)?;
         self.bytes.clear();
         Ok(())
@@ -70,6 +98,7 @@ impl Fold for ShownLines<'_> {
     fn line(&mut self, line: Line<'_>, raw: &RawRecord<'_>) {
         if self.passes(raw) {
             let view = &self.line_filter.view;
+            self.begin(view.day_of(|| raw.time()));
             let label = self.labels.column(self.input);
             view.push(&mut self.bytes, label, line.bytes(), raw);
         }
@@ -85,6 +114,9 @@ impl Fold for ShownLines<'_> {
     }
 
     fn merge(&mut self, later: &mut Self) {
+        if let Some(day) = self.days.append(&mut later.days) {
+            self.line_filter.view.push_day(&mut self.bytes, day);
+        }
         if self.bytes.is_empty() {
             // Moved, since it may be as large as everything that is read.
             std::mem::swap(&mut self.bytes, &mut later.bytes);
@@ -92,6 +124,7 @@ impl Fold for ShownLines<'_> {
             self.bytes.append(&mut later.bytes);
         }
         self.matched += std::mem::take(&mut later.matched);
+        self.own += std::mem::take(&mut later.own);
         self.unread.append(&mut later.unread);
     }
 }
@@ -113,8 +146,15 @@ pub(super) struct KeptLines<'a> {
     order: KeptOrder,
     /// The records of this part that are not formatted yet: only the last ones are shown.
     lines: Vec<KeptLine>,
-    /// The key by which records are sorted, and their output.
-    pub(super) records: Vec<(Timestamp, Vec<u8>)>,
+    pub(super) records: Vec<KeptRecord>,
+}
+
+/// A record that was formatted.
+pub(super) struct KeptRecord {
+    /// The key by which records are sorted.
+    key: Timestamp,
+    day: Option<ShownDay>,
+    shown: Vec<u8>,
 }
 
 /// A record that may be shown.
@@ -138,7 +178,7 @@ impl<'a> KeptLines<'a> {
 
     /// Sorts the records and keeps the last ones.
     pub(super) fn keep_last(&mut self) {
-        self.records.sort_by_key(|(key, _)| *key);
+        self.records.sort_by_key(|kept| kept.key);
         let others = self.records.len().saturating_sub(self.count);
         self.records.drain(..others);
     }
@@ -179,11 +219,15 @@ impl Fold for KeptLines<'_> {
         let view = &self.shown.line_filter.view;
         for line in self.lines.drain(..).skip(others) {
             let label = self.shown.labels.column(line.input);
-            let mut shown = Vec::new();
+            let (mut shown, mut day) = (Vec::new(), None);
             // It was read before.
             let read = Line::new(line.position, &line.bytes);
-            drop(read.read_raw(|raw| view.push(&mut shown, label, &line.bytes, raw)));
-            self.records.push((line.key, shown));
+            drop(read.read_raw(|raw| {
+                day = view.day_of(|| raw.time());
+                view.push(&mut shown, label, &line.bytes, raw);
+            }));
+            let key = line.key;
+            self.records.push(KeptRecord { key, day, shown });
         }
     }
 
@@ -398,7 +442,7 @@ mod tests {
             folded.unwrap();
             whole.keep_last();
             assert_eq!(whole.shown.matched, 7_999);
-            let shown = whole.records.into_iter().map(|(_, shown)| shown);
+            let shown = whole.records.into_iter().map(|kept| kept.shown);
             shown.collect::<Vec<_>>()
         };
         let all = sorted(usize::MAX);

@@ -613,3 +613,85 @@ fn wait_for(output: &ShownOutput, text: &str) {
     }
     panic!("{text} never came: {}", output.text());
 }
+
+/// Records of localtel itself, and one of the application, of second `seq`.
+fn with_own() -> TempDir {
+    let own = |seq, event: &str| {
+        record(seq, "INFO")
+            .replace("\"app\"", "\"localtel\"")
+            .replace("\"e\"", &format!("\"{event}\""))
+    };
+    let events = ["session", "command", "dropped", "consent", "session.end"];
+    let lines = events.iter().zip(0..).map(|(event, seq)| own(seq, event));
+    home(&[lines.collect::<String>() + &record(5, "INFO")])
+}
+
+/// Returns the numbers of the shown records and the messages.
+fn own_shown(words: &[&str], sink: OutputKind, home: &TempDir) -> (Vec<u64>, String) {
+    let words = [&["--json"][..], words].concat();
+    let (outcome, stdout, stderr) =
+        run_on(&args(&words), home.path(), sink, ShownOutput::default());
+    outcome.unwrap();
+    (seqs(&stdout), stderr)
+}
+
+#[test]
+fn a_terminal_hides_records_of_localtel_and_counts_them() {
+    let home = with_own();
+    let hidden = "3 records of localtel itself are hidden; --own shows them\n";
+    for words in [&[][..], &["--sort"], &["--no-own"], &["-n", "all"]] {
+        let shown = own_shown(words, OutputKind::Terminal, &home);
+        assert_eq!(shown, (vec![1, 2, 5], hidden.to_owned()), "{words:?}");
+    }
+    let reversed = own_shown(&["-r"], OutputKind::Terminal, &home);
+    assert_eq!(reversed, (vec![5, 2, 1], hidden.to_owned()));
+    let all = own_shown(&["--own"], OutputKind::Terminal, &home);
+    assert_eq!(all, ((0..6).collect(), String::new()));
+}
+
+#[test]
+fn a_pipe_hides_records_of_localtel_only_on_request() {
+    let home = with_own();
+    assert_eq!(
+        own_shown(&[], OutputKind::Pipe, &home).0,
+        (0..6).collect::<Vec<_>>()
+    );
+    assert_eq!(
+        own_shown(&["--no-own"], OutputKind::Pipe, &home).0,
+        [1, 2, 5]
+    );
+    let last = own_shown(&["--own", "--no-own"], OutputKind::Terminal, &home);
+    assert_eq!(last.0, [1, 2, 5]);
+}
+
+#[test]
+fn the_last_n_records_do_not_count_hidden_ones() {
+    let home = with_own();
+    for words in [&["-n2"][..], &["-n2", "--sort"]] {
+        assert_eq!(own_shown(words, OutputKind::Terminal, &home).0, [2, 5]);
+    }
+}
+
+#[test]
+fn records_of_localtel_asked_for_by_name_are_shown() {
+    let home = with_own();
+    for (words, expected) in [
+        (&["-e", "session"][..], vec![0]),
+        (&["event=session.end"], vec![4]),
+        (&["-t", "localtel"], vec![0, 1, 2, 3, 4]),
+        (&["--session", "0193"], vec![0, 1, 2, 3, 4, 5]),
+        (&["--session", "0193", "--no-own"], vec![1, 2, 5]),
+    ] {
+        assert_eq!(own_shown(words, OutputKind::Terminal, &home).0, expected);
+    }
+}
+
+#[test]
+fn if_only_hidden_records_match_that_is_said() {
+    let (shown, stderr) = own_shown(&["n=0"], OutputKind::Terminal, &with_own());
+    assert_eq!(shown, [0; 0]);
+    assert_eq!(
+        stderr,
+        "1 record of localtel itself is hidden; --own shows it\nnothing else matched\n"
+    );
+}

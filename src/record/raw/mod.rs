@@ -210,8 +210,9 @@ impl<'a> Object<'a> {
         parsed([b"{", self.0.bytes(), b"}"])
     }
 
-    /// Returns an iterator over all names and values as they are in the line.
-    pub(crate) fn walk(self) -> impl Iterator<Item = (RawText<'a>, RawJson<'a>)> {
+    /// Returns an iterator over all names and values as they are in the line. Of equal names the
+    /// last one counts.
+    pub fn walk(self) -> impl Iterator<Item = (RawText<'a>, RawJson<'a>)> {
         let mut cursor = Cursor::new(self.0);
         std::iter::from_fn(move || {
             let (name, json) = cursor.member()?;

@@ -1,9 +1,15 @@
 //! The pager for output that does not fit on the screen, as in `git` and `journalctl`. Without a
-//! pager, or if it is not installed, output goes to the screen.
+//! pager, or if it is not installed, output goes to the screen. `less` reads the options of the
+//! usual pager.
 
-use std::ffi::OsString;
+mod less;
+
+use std::ffi::{OsStr, OsString};
 use std::io::{self, Write};
+use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Stdio};
+
+use less::LessEscapes;
 
 /// A running pager. Writing to it fails with a broken pipe after the user has left it.
 #[derive(Debug)]
@@ -35,10 +41,23 @@ fn words(command: &OsString) -> Vec<OsString> {
 }
 
 impl Pager {
-    /// Returns `true` if the pager shows colours: `less` does with the options set here or if the
-    /// user's `LESS` has that option.
+    /// Returns `true` if the pager shows colours. `less` does with the options set here, or if
+    /// the user's own include that one. Other pagers pass on what they get.
     pub(crate) fn shows_colours(variable: &dyn Fn(&str) -> Option<OsString>) -> bool {
-        variable("LESS").is_none_or(|options| options.to_string_lossy().contains(['R', 'r']))
+        let Some(command) = choose(variable) else {
+            return true;
+        };
+        let command = command.to_string_lossy();
+        let mut words = command.split_whitespace();
+        let is_less = |word: &&str| Path::new(word).file_name() == Some(OsStr::new("less"));
+        if words.find(is_less).is_none() {
+            return true;
+        }
+        let options = variable("LESS").unwrap_or_else(|| LESS_OPTIONS.into());
+        let escapes = LessEscapes::default().after(&options.to_string_lossy());
+        let is_option = |word: &&str| word.starts_with(['-', '+']);
+        let typed = words.take_while(is_option);
+        typed.fold(escapes, LessEscapes::after) == LessEscapes::Passed
     }
 
     /// Starts the pager, if there is one and the terminal is not dumb.
@@ -52,8 +71,7 @@ impl Pager {
         let mut command = Command::new(program);
         command.args(arguments).stdin(Stdio::piped());
         if variable("LESS").is_none() {
-            // Quit if everything fits, show colours but no other escapes, and keep the screen.
-            command.env("LESS", "FRX");
+            command.env("LESS", LESS_OPTIONS);
         }
         if rustix::process::geteuid().is_root() {
             // A pager that runs as root must not give access to a shell.
@@ -75,6 +93,10 @@ impl Pager {
         drop(self.child.wait());
     }
 }
+
+/// The options of `less` if the user has none: it ends if everything fits, shows colours but no
+/// other escape sequences, cuts long lines, which scroll sideways, and keeps the screen.
+const LESS_OPTIONS: &str = "FRSX";
 
 impl Write for Pager {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
@@ -120,6 +142,29 @@ mod tests {
     fn a_command_is_split_unless_it_needs_a_shell() {
         assert_eq!(words(&"less -R  -S".into()), ["less", "-R", "-S"]);
         assert_eq!(words(&"less | cat".into()), ["sh", "-c", "less | cat"]);
+    }
+
+    #[test]
+    fn less_shows_colours_only_with_the_option_for_it() {
+        for (variables, expected) in [
+            (&[][..], true),
+            (&[("LESS", "--ignore-case")], false),
+            (&[("LESS", "-i --quit-if-one-screen")], false),
+            (&[("LESS", "")], false),
+            (&[("LESS", "-R")], true),
+            (&[("LESS", "-i"), ("PAGER", "less -R")], true),
+            (&[("LESS", "R"), ("PAGER", "/usr/bin/less -+R")], false),
+            (&[("LESS", "i"), ("PAGER", "grep x | less")], false),
+            (&[("LESS", "i"), ("PAGER", "more")], true),
+            (&[("LESS", "i"), ("PAGER", "cat")], true),
+        ] {
+            let variable = |wanted: &str| {
+                let found = variables.iter().find(|(name, _)| *name == wanted);
+                found.map(|(_, value)| OsString::from(value))
+            };
+            let shown = Pager::shows_colours(&variable);
+            assert_eq!(shown, expected, "{variables:?}");
+        }
     }
 
     #[test]
