@@ -6,7 +6,7 @@ use localtel::admin::{Environment, Finding, FindingKind, Findings, Location};
 
 use super::exit::Exit;
 use super::failure::Failure;
-use super::sanitize::Sanitized;
+use super::sanitize::{SafeJson, Sanitized};
 use super::screen::Screen;
 use super::suggestion::near;
 
@@ -39,7 +39,8 @@ pub(crate) fn run(
         found.findings.insert(0, name);
     }
     if args.json {
-        writeln!(screen.stdout, "{}", serde_json::to_string(&found)?)?;
+        let json = serde_json::to_string(&found)?;
+        writeln!(screen.stdout, "{}", SafeJson(&json))?;
     } else {
         print(location, &found, screen.stdout)?;
     }

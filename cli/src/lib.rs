@@ -93,4 +93,6 @@ pub fn run(words: impl IntoIterator<Item = OsString>) -> Exit {
 }
 
 #[cfg(test)]
+mod hostile;
+#[cfg(test)]
 mod tests;

@@ -3,11 +3,12 @@
 
 use localtel::admin::{Location, Status};
 
+use super::cells::{Padded, width};
 use super::exit::Exit;
 use super::failure::Failure;
 use super::host::called;
 use super::quantity::size;
-use super::sanitize::Sanitized;
+use super::sanitize::{SafeJson, Sanitized};
 use super::screen::Screen;
 use super::time::{ZoneArgs, moment};
 
@@ -35,7 +36,8 @@ pub(crate) fn run(
     let profiles = location.profiles()?;
     let rows: Vec<Status> = profiles.iter().map(Location::status).collect();
     if args.json {
-        writeln!(screen.stdout, "{}", serde_json::to_string(&rows)?)?;
+        let json = serde_json::to_string(&rows)?;
+        writeln!(screen.stdout, "{}", SafeJson(&json))?;
         return Ok(Exit::Done);
     }
     if rows.is_empty() {
@@ -45,34 +47,47 @@ pub(crate) fn run(
         ));
         return Ok(Exit::Done);
     }
-    let names = rows.iter().map(|row| row.profile.len());
-    let width = names.max().unwrap_or(0).max(HEADING.len());
+    let names = rows.iter().map(|row| width(&row.profile));
+    let widest = names.max().unwrap_or(0).max(HEADING.len());
     writeln!(
         screen.stdout,
-        "{HEADING:width$}  STATUS     RECORDING  UUID                                       SIZE  LAST RECORD"
+        "{}  STATUS     RECORDING  UUID           SIZE  LAST RECORD",
+        Padded(HEADING, widest)
     )?;
     for row in rows {
-        let uuid = row
-            .uuid
-            .map_or_else(|| "none".to_owned(), |uuid| uuid.to_string());
+        let uuid = row.uuid.map(|uuid| uuid.to_string());
+        let uuid = uuid.as_deref().unwrap_or("none");
+        // `status` and `--json` have all of it.
+        let uuid = uuid.get(..UUID_LETTERS).unwrap_or(uuid);
         let (bytes, last) = match (&row.storage_problem, &row.storage) {
             (Some(problem), _) => (String::new(), Sanitized(problem).to_string()),
             (None, storage) => {
                 let bytes = storage.as_ref().map_or(0, |storage| storage.bytes);
                 let last = storage.as_ref().and_then(|storage| storage.last);
-                let shown = |last| zone.text(moment(last)).to_string();
-                let last = last.map_or_else(|| "none".to_owned(), shown);
-                (size(bytes), last)
+                let shown = |last| in_seconds(&zone.text(moment(last)).to_string());
+                (size(bytes), last.map_or_else(|| "none".to_owned(), shown))
             }
         };
         writeln!(
             screen.stdout,
-            "{:width$}  {:9}  {:9}  {uuid:36}  {bytes:>9}  {last}",
-            row.profile, row.status, row.answer.recording
+            "{}  {:9}  {:9}  {uuid:UUID_LETTERS$}  {bytes:>9}  {last}",
+            Padded(&row.profile, widest),
+            row.status,
+            row.answer.recording
         )?;
     }
     Ok(Exit::Done)
 }
+
+/// Returns a time without the fraction of its second.
+fn in_seconds(time: &str) -> String {
+    let (seconds, fraction) = time.split_once('.').unwrap_or((time, ""));
+    let zone = fraction.trim_start_matches(|letter: char| letter.is_ascii_digit());
+    format!("{seconds}{zone}")
+}
+
+/// Number of letters of an installation id that are shown.
+const UUID_LETTERS: usize = 8;
 
 /// The heading of the first column.
 const HEADING: &str = "PROFILE";
@@ -81,4 +96,4 @@ const HEADING: &str = "PROFILE";
 pub(crate) const EXAMPLES: &str = "\
 Examples:
   localtel --app myapp profiles
-  localtel profiles --json | jq -r '.[] | select(.status == \"enabled\") | .profile'";
+  localtel profiles --json | jq -r '.[] | [.profile, .status] | @tsv'";

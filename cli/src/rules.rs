@@ -17,11 +17,11 @@ pub(crate) fn sentences(policy: &Policy) -> Vec<String> {
                 continue;
             }
             Rule::UnnamedDropped => {
-                lines.extend(ONLY_NAMED.lines().map(str::to_owned));
+                lines.push(ONLY_NAMED.to_owned());
                 continue;
             }
             Rule::SecretsMasked => {
-                lines.extend(SECRETS.lines().map(str::to_owned));
+                lines.push(SECRETS.to_owned());
                 continue;
             }
             Rule::Target(name, Admission::Drop) => ("Not recorded are targets", name),
@@ -96,15 +96,14 @@ fn add(root: &mut Table, table: &str, name: &str, word: &str) {
     }
 }
 
-/// Description of an allow-list, in lines that fit the width of `explain`.
-const ONLY_NAMED: &str = "\
-Only events that a rule keeps, by event or target, are recorded,
-and of them only the values that a rule names.";
+/// Description of an allow-list.
+const ONLY_NAMED: &str = "Only events that a rule keeps, by event or target, are recorded, and of \
+                          them only the values that a rule names.";
 
-/// Description of the masking of secrets, in lines that fit the width of `explain`.
-pub(crate) const SECRETS: &str = "\
-Secrets in messages and error texts are masked: passwords, tokens, private keys, addresses of
-e-mail and networks, your home directory and your user name.";
+/// Description of the masking of secrets.
+pub(crate) const SECRETS: &str = "Secrets in messages and error texts are masked: passwords, tokens, \
+                                  private keys, addresses of e-mail and networks, your home directory \
+                                  and your user name.";
 
 /// Number of names that are listed.
 const NAMES_MAX: usize = 12;
@@ -128,10 +127,8 @@ mod tests {
     fn each_rule_has_a_plain_sentence() {
         let expected = [
             "Events below INFO are not recorded.",
-            "Only events that a rule keeps, by event or target, are recorded,",
-            "and of them only the values that a rule names.",
-            "Secrets in messages and error texts are masked: passwords, tokens, private keys, addresses of",
-            "e-mail and networks, your home directory and your user name.",
+            ONLY_NAMED,
+            SECRETS,
             "Not recorded are targets `myapp::sql`.",
             "Recorded are events `command`.",
             "Recorded as a keyed hash in place of the value: `user`.",

@@ -12,7 +12,7 @@ use localtel::read::Summary;
 use super::exit::Exit;
 use super::failure::Failure;
 use super::quantity::{age, count, days, lasting, round_size, size};
-use super::sanitize::Sanitized;
+use super::sanitize::{SafeJson, Sanitized};
 use super::screen::Screen;
 use super::selection::name_of;
 use super::time::{Zone, ZoneArgs, moment};
@@ -38,7 +38,7 @@ pub(crate) fn run(
     if args.json {
         let text = serde_json::to_string(&status)
             .map_err(|error| Failure::failed(format!("could not write JSON: {error}")))?;
-        writeln!(screen.stdout, "{text}")?;
+        writeln!(screen.stdout, "{}", SafeJson(&text))?;
     } else {
         print(&status, location, args.zone.zone(screen)?, screen.stdout)?;
     }

@@ -65,7 +65,8 @@ pub(crate) fn run(
             .map_err(|error| Failure::failed(format!("could not write JSON: {error}")))?;
         writeln!(screen.stdout, "{}", SafeJson(&text))?;
     } else {
-        text::print(&facts, screen.stdout)?;
+        let cells = screen.text_cells();
+        text::print(&facts, cells, screen.stdout)?;
     }
     Ok(Exit::Done)
 }

@@ -9,6 +9,7 @@ use localtel::read::{OWN_TARGET, Summary};
 use super::Explanation;
 use super::inventory::{Inventory, ValueType};
 use super::report::{EventReport, ExplainReport, ValuesReport};
+use crate::cells::{Padded, cut, paragraph, width};
 use crate::quantity::count;
 use crate::sanitize::{Quoted, Sanitized};
 
@@ -16,6 +17,7 @@ use crate::sanitize::{Quoted, Sanitized};
 pub(super) fn print(
     facts: &Explanation<'_>,
     storage: &Summary,
+    cells: usize,
     out: &mut dyn Write,
 ) -> io::Result<()> {
     let inventory = &facts.inventory;
@@ -39,15 +41,15 @@ pub(super) fn print(
     }
     if storage.records > 0 {
         for sentence in about_rows(facts) {
-            writeln!(out, "  {sentence}")?;
+            writeln!(out, "{}", paragraph(&sentence, 2, cells))?;
         }
     }
     let events = ExplainReport::new(facts).events.into_iter();
     let (own, theirs): (Vec<_>, Vec<_>) = events.partition(|event| event.target == OWN_TARGET);
     for event in theirs.iter().chain(&own) {
-        print_event(event, out)?;
+        print_event(event, cells, out)?;
     }
-    print_secret_names(facts, inventory, out)
+    print_secret_names(facts, inventory, cells, out)
 }
 
 /// Describes the rows of the tables, and which rules their actions follow.
@@ -65,13 +67,14 @@ fn about_rows(facts: &Explanation<'_>) -> Vec<String> {
             facts.application()
         ));
     }
-    lines.extend(ACTIONS.map(str::to_owned));
+    lines.push(ACTIONS.to_owned());
     lines
 }
 
 fn print_secret_names(
     facts: &Explanation<'_>,
     inventory: &Inventory,
+    cells: usize,
     out: &mut dyn Write,
 ) -> io::Result<()> {
     for (index, (name, texts)) in inventory.secret_names.iter().enumerate() {
@@ -79,23 +82,22 @@ fn print_secret_names(
             writeln!(out, "\n  Names of secrets")?;
         }
         let quoted = Quoted(name);
-        if texts.clear == 0 {
-            writeln!(out, "    {quoted}: {} masked", count(texts.masked, "text"))?;
+        let text = if texts.clear == 0 {
+            format!("{quoted}: {} masked", count(texts.masked, "text"))
         } else {
             let command = facts.location.rule_command(name, "mask");
             let clear = count(texts.clear, "text");
-            writeln!(
-                out,
-                "    {quoted}: {clear} in clear, {} masked; `{}` masks all from now on",
-                texts.masked,
-                Sanitized(&command)
-            )?;
-        }
+            format!(
+                "{quoted}: {clear} in clear, {} masked; `{command}` masks all from now on",
+                texts.masked
+            )
+        };
+        writeln!(out, "{}", paragraph(&text, 4, cells))?;
     }
     Ok(())
 }
 
-fn print_event(event: &EventReport<'_>, out: &mut dyn Write) -> io::Result<()> {
+fn print_event(event: &EventReport<'_>, cells: usize, out: &mut dyn Write) -> io::Result<()> {
     let name = match event.event {
         Some(name) => Quoted(name).to_string(),
         None => "unnamed".to_owned(),
@@ -104,7 +106,7 @@ fn print_event(event: &EventReport<'_>, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "\n  {name} ({}): {times}", Sanitized(event.target))?;
     if event.target == OWN_TARGET {
         let about = about_own(event.event.unwrap_or_default());
-        writeln!(out, "    {about}")?;
+        writeln!(out, "{}", paragraph(about, 4, cells))?;
     }
     let message = event.message.iter();
     let message = message.map(|values| TableRow::new("(message)".to_owned(), values));
@@ -117,25 +119,34 @@ fn print_event(event: &EventReport<'_>, out: &mut dyn Write) -> io::Result<()> {
         TableRow::new(name, &property.values)
     });
     let rows: Vec<TableRow> = message.chain(properties).collect();
-    let width = |column: fn(&TableRow) -> &str| {
-        let widths = rows.iter().map(|row| column(row).chars().count());
-        widths.max().unwrap_or(0).min(WIDTH_MAX)
-    };
-    let (names, verdicts) = (width(|row| &row.name), width(|row| row.verdict));
-    let records = width(|row| &row.records);
-    for row in &rows {
-        writeln!(
-            out,
-            "    {:names$}  {:>records$}  {:verdicts$}  {}",
-            row.name, row.records, row.verdict, row.example
-        )?;
-    }
+    print_rows(&rows, cells, out)?;
     if event.values_of_other_properties > 0 {
         let values = count(event.values_of_other_properties, "value");
         writeln!(
             out,
             "    {values} of further properties, which are not listed"
         )?;
+    }
+    Ok(())
+}
+
+/// Prints the rows of a table, whose examples are cut at the width of the lines.
+fn print_rows(rows: &[TableRow], cells: usize, out: &mut dyn Write) -> io::Result<()> {
+    let widest = |column: fn(&TableRow) -> &str| {
+        let widths = rows.iter().map(|row| width(column(row)));
+        widths.max().unwrap_or(0).min(WIDTH_MAX)
+    };
+    let (names, verdicts) = (widest(|row| &row.name), widest(|row| row.verdict));
+    let records = widest(|row| &row.records);
+    for row in rows {
+        let before = format!(
+            "    {}  {:>records$}  {}  ",
+            Padded(&row.name, names),
+            row.records,
+            Padded(row.verdict, verdicts),
+        );
+        let left = cells.saturating_sub(width(&before)).max(EXAMPLE_CELLS_MIN);
+        writeln!(out, "{before}{}", cut(&row.example, left))?;
     }
     Ok(())
 }
@@ -186,10 +197,12 @@ fn about_own(event: &str) -> &'static str {
 }
 
 /// The words for actions in the tables.
-const ACTIONS: [&str; 2] = [
-    "keep: as it is. redact: secrets in its text are masked. hash: `p-` and 16 hexadecimal digits, equal",
-    "for equal values. mask: [masked]. drop: left out. not recorded: the whole event is left out.",
-];
+const ACTIONS: &str = "keep: as it is. redact: secrets in its text are masked. hash: `p-` and 16 \
+                       hexadecimal digits, equal for equal values. mask: [masked]. drop: left out. \
+                       not recorded: the whole event is left out.";
+
+/// The least width of an example.
+const EXAMPLE_CELLS_MIN: usize = 20;
 
 /// Widest column for names; longer names shift the columns after them.
 const WIDTH_MAX: usize = 40;

@@ -7,8 +7,9 @@ use std::os::unix::fs::PermissionsExt as _;
 use serde_json::Value;
 
 use super::*;
+use crate::cells::width;
 use crate::sanitize::tests::{HOSTILE, is_safe};
-use crate::screen::Memory;
+use crate::screen::{Memory, OutputKind};
 use localtel::admin::{Environment, Selection};
 use localtel::consent::WhenUndecided;
 use localtel::policy::Action;
@@ -68,19 +69,22 @@ impl ExplainHome {
         Location::find(&selection, &environment).unwrap().unwrap()
     }
 
-    fn run(&self, args: &ExplainArgs) -> String {
+    fn run(&self, args: &ExplainArgs, sink: OutputKind) -> String {
         let mut memory = Memory::default();
-        let exit = memory.with(|screen| run(&self.location(), args, screen).unwrap());
+        let exit = memory.with(|screen| {
+            screen.sink = sink;
+            run(&self.location(), args, screen).unwrap()
+        });
         assert_eq!((exit, memory.err()), (Exit::Done, String::new()));
         memory.out()
     }
 
     fn text(&self) -> String {
-        self.run(&args(false))
+        self.run(&args(false), OutputKind::Pipe)
     }
 
     fn json(&self) -> Value {
-        serde_json::from_str(&self.run(&args(true))).unwrap()
+        serde_json::from_str(&self.run(&args(true), OutputKind::Pipe)).unwrap()
     }
 }
 
@@ -218,12 +222,8 @@ fn embedded_explain_has_the_applications_limits() {
         text.contains("  At most 64 MiB and 90 days are kept: set by myapp."),
         "{text}"
     );
-    assert!(
-        text.contains(
-            "yes, because consent is undecided, and the application records until it is disabled."
-        ),
-        "{text}"
-    );
+    let because = "because consent is undecided, and the application records until it is disabled.";
+    assert!(text.contains(because), "{text}");
     assert!(text.contains("`myapp telemetry clear` removes"), "{text}");
     assert!(!text.contains("localtel"), "{text}");
     assert_eq!(home.json()["limits"]["known_from"], "application");
@@ -231,6 +231,26 @@ fn embedded_explain_has_the_applications_limits() {
     let text = ExplainHome::new().text();
     let usual = "Unless the application sets other limits, at most 256 MiB and 90 days are kept.";
     assert!(text.contains(usual), "{text}");
+}
+
+#[test]
+fn on_a_terminal_every_line_fits_80_columns_but_paths() {
+    let home = ExplainHome::new().with(
+        SEGMENT,
+        &line("\"a\"", r#""properties":{"漢字":"漢字漢字漢字漢字漢字漢字漢字漢字漢字漢字漢字漢字漢字漢字漢字漢字漢字漢字漢字漢字漢字漢字漢字漢字漢字","other":"x"}"#),
+    );
+    let text = home.run(&args(false), OutputKind::Terminal);
+    for line in text.lines().filter(|line| !line.contains("/tmp")) {
+        assert!(width(line) <= 80, "{line}");
+    }
+    let cells_before_action = |name: &str| {
+        let row = text.lines().find(|line| line.contains(name)).unwrap();
+        width(row.split_once("keep").unwrap().0)
+    };
+    assert_eq!(
+        cells_before_action("  漢字 "),
+        cells_before_action("  other ")
+    );
 }
 
 #[test]
@@ -303,7 +323,7 @@ fn recorded_values_never_act_on_the_terminal() {
         let expected = lines.text().matches('\n').count();
         let shown = home.text();
         assert!(is_safe(&shown, expected), "{shown:?}");
-        assert!(is_safe(&home.run(&args(true)), 1));
+        assert!(is_safe(&home.run(&args(true), OutputKind::Pipe), 1));
         assert_eq!(home.json()["events"][0]["event"], hostile);
     }
 }
@@ -441,7 +461,7 @@ fn explain_reports_off_under_a_damaged_policy() {
             .with(SEGMENT, &line("\"a\"", EVENT))
             .with("policy.toml", "level = \"loud\"");
         let text = home.text();
-        let off = "\n  Recording now: no, because policy.toml is invalid: line 1: level: `loud` is not one of";
+        let off = "Recording now: no, because policy.toml is invalid: line 1: level: `loud` is not one of";
         assert!(text.contains(off), "{text}");
         assert!(
             text.contains("nothing at all is recorded until it is fixed"),

@@ -10,13 +10,13 @@ use localtel::{Consent, Level, Policy};
 
 use super::Explanation;
 use super::tables;
+use crate::cells::paragraph;
 use crate::quantity::{age, count, days, lasting, round_size, size};
 use crate::rules::{SECRETS, sentences};
-use crate::sanitize::Sanitized;
 use crate::time::moment;
 
 /// Prints all sections and the recorded events.
-pub(super) fn print(facts: &Explanation<'_>, out: &mut dyn Write) -> io::Result<()> {
+pub(super) fn print(facts: &Explanation<'_>, cells: usize, out: &mut dyn Write) -> io::Result<()> {
     let sections = [
         ("What is recorded", recorded_now(facts)),
         ("What is never recorded", never_recorded(facts)),
@@ -32,14 +32,17 @@ pub(super) fn print(facts: &Explanation<'_>, out: &mut dyn Write) -> io::Result<
     for (heading, sentences) in sections {
         writeln!(out, "{heading}")?;
         for sentence in sentences {
-            writeln!(out, "  {}", Sanitized(&sentence))?;
+            writeln!(out, "{}", paragraph(&sentence, 2, cells))?;
         }
         writeln!(out)?;
     }
     writeln!(out, "What was recorded so far")?;
     match (&facts.status.storage, &facts.status.storage_problem) {
-        (Some(storage), _) => tables::print(facts, storage, out),
-        (None, Some(problem)) => writeln!(out, "  It cannot be read: {}.", Sanitized(problem)),
+        (Some(storage), _) => tables::print(facts, storage, cells, out),
+        (None, Some(problem)) => {
+            let sentence = format!("It cannot be read: {problem}.");
+            writeln!(out, "{}", paragraph(&sentence, 2, cells))
+        }
         (None, None) => writeln!(out, "  Nothing."),
     }
 }
@@ -53,10 +56,10 @@ fn recorded_now(facts: &Explanation<'_>) -> Vec<String> {
         format!(
             "{application} records events: what it did, when, and the values that are listed at the end."
         ),
-        "Each run records a random id of this installation, the id of its process, the operating"
+        "Each run records a random id of this installation, the id of its process, the operating \
+         system, and the versions of application and recorder. The application decides on its \
+         events, and a policy on what is recorded of them: see below, and the list at the end."
             .to_owned(),
-        "system, and the versions of application and recorder. The application decides on its events,".to_owned(),
-        "and a policy on what is recorded of them: see below, and the list at the end.".to_owned(),
         format!("Recording now: {}, because {}.", answer.recording, answer.because),
     ]);
     lines.extend(decided_by(facts));
@@ -111,16 +114,15 @@ fn never_recorded(facts: &Explanation<'_>) -> Vec<String> {
         }
         WhenUndecided::Record if is_application => "After you disagree nothing is recorded.",
         WhenUndecided::Refuse | WhenUndecided::RecordAfter(_) | WhenUndecided::Record | _ => {
-            "Before you agree there is no record, no id and no directory, unless the application decides\n\
-             otherwise; after you disagree nothing is recorded."
+            "Before you agree there is no record, no id and no directory, unless the application \
+             decides otherwise; after you disagree nothing is recorded."
         }
     };
     let sentences = "\
 Nothing leaves this machine: no code that records or reads it uses a network.
 Where commands are measured, the names of their flags are recorded, never their values.
-Texts under the name of a secret, such as password, token or api_key, are masked unless a rule
-keeps that name.";
-    let lines = before.lines().chain(sentences.lines());
+Texts under the name of a secret, such as password, token or api_key, are masked unless a rule keeps that name.";
+    let lines = std::iter::once(before).chain(sentences.lines());
     let mut lines: Vec<String> = lines.map(str::to_owned).collect();
     lines.extend(rules_of_application(facts));
     lines.extend(rules_of_owner(facts));
@@ -134,7 +136,7 @@ fn rules_of_application(facts: &Explanation<'_>) -> Vec<String> {
         None => {
             let mut lines = vec![format!("Unless {} sets other rules:", facts.application())];
             lines.extend(below(USUAL_LEVEL).map(indented));
-            lines.extend(SECRETS.lines().map(indented));
+            lines.push(indented(SECRETS));
             lines.push(test);
             lines
         }
@@ -157,10 +159,9 @@ fn rules_of_application(facts: &Explanation<'_>) -> Vec<String> {
 fn rules_of_owner(facts: &Explanation<'_>) -> Vec<String> {
     let policy = facts.location.command("policy");
     match (facts.status.policy.owner, &facts.owner) {
-        (OwnerState::Damaged, _) => vec![
-            "policy.toml is invalid, so nothing at all is recorded until it is fixed;".to_owned(),
-            format!("`{policy}` prints the error."),
-        ],
+        (OwnerState::Damaged, _) => vec![format!(
+            "policy.toml is invalid, so nothing at all is recorded until it is fixed; `{policy}` prints the error."
+        )],
         (OwnerState::Narrows, Some(owner)) => {
             let mut lines = vec![format!("By your own rules, which `{policy}` shows:")];
             lines.extend(sentences(owner).iter().map(indented));
@@ -275,8 +276,9 @@ fn limits(facts: &Explanation<'_>) -> Vec<String> {
 
 fn access(facts: &Explanation<'_>) -> Vec<String> {
     let mut lines = vec![
-        "Only the user who ran the application, and administrators of this machine: the directory is".to_owned(),
-        "for its owner alone (0700), and so is each file (0600).".to_owned(),
+        "Only the user who ran the application, and administrators of this machine: the directory is \
+         for its owner alone (0700), and so is each file (0600)."
+            .to_owned(),
     ];
     match (
         facts.status.is_open_to_others,
@@ -320,19 +322,16 @@ fn how_to_stop(facts: &Explanation<'_>) -> Vec<String> {
             facts.location.command("disable")
         )
     }];
-    match facts.location.name() {
-        Some(source) => lines.push(format!(
-            "`{}=off` in the environment forbids it for one run, and `DO_NOT_TRACK=1` does so",
+    lines.push(match facts.location.name() {
+        Some(source) => format!(
+            "`{}=off` in the environment forbids it for one run, and {FOR_EVERY_APPLICATION}",
             source.variable()
-        )),
-        None => lines.extend([
-            "The directory does not name its application, so the name of the variable that forbids it for".to_owned(),
-            "one run is not known: `<APPLICATION>_TELEMETRY=off`. `DO_NOT_TRACK=1` does so".to_owned(),
-        ]),
-    }
-    lines.push(
-        "for every application that records this way, and overrides every other choice.".to_owned(),
-    );
+        ),
+        None => format!(
+            "The directory does not name its application, so the name of the variable that forbids \
+             it for one run is not known: `<APPLICATION>_TELEMETRY=off`. {FOR_EVERY_APPLICATION}"
+        ),
+    });
     lines
 }
 
@@ -348,3 +347,7 @@ fn how_to_remove(facts: &Explanation<'_>) -> Vec<String> {
 
 /// The minimum level, unless the application sets one.
 const USUAL_LEVEL: Level = Level::Info;
+
+/// How to forbid recording by every application.
+const FOR_EVERY_APPLICATION: &str = "`DO_NOT_TRACK=1` does so for every application that records \
+                                     this way, and overrides every other choice.";

@@ -7,7 +7,7 @@ mod removal;
 #[cfg(test)]
 mod tests;
 
-use std::io::Read as _;
+use std::io::{self, Read as _, Write};
 
 use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 use localtel::admin::{Environment, Location, SecretsInText, ShellWord};
@@ -17,6 +17,7 @@ use localtel::{Error, ErrorKind, Level};
 
 use self::change::{Change, EVENTS, PROPERTIES, TARGETS};
 use super::absent_names::{AbsentNames, NameKind};
+use super::cells::{LongWords, Padded, width, wrapped};
 use super::exit::Exit;
 use super::failure::Failure;
 use super::quantity::count;
@@ -322,6 +323,8 @@ pub(crate) fn show(location: &Location, screen: &mut Screen<'_>) -> Result<Exit,
             return Err(Failure::failed(message).hint(hint));
         }
     };
+    // What follows `# `.
+    let cells = screen.text_cells().saturating_sub(2);
     let out = &mut *screen.stdout;
     match location.application_policy() {
         None => {}
@@ -343,7 +346,10 @@ pub(crate) fn show(location: &Location, screen: &mut Screen<'_>) -> Result<Exit,
             Sanitized(&file)
         )?;
         if location.application_policy().is_none() {
-            writeln!(out, "{USUAL}")?;
+            let usual = wrapped(USUAL, cells, 0, LongWords::Kept);
+            for line in usual.lines() {
+                writeln!(out, "# {line}")?;
+            }
         }
         writeln!(
             out,
@@ -353,14 +359,7 @@ pub(crate) fn show(location: &Location, screen: &mut Screen<'_>) -> Result<Exit,
             let command = location.command(words);
             (Sanitized(&command).to_string(), about)
         });
-        let width = steps
-            .iter()
-            .map(|(command, _)| command.chars().count())
-            .max();
-        let width = width.unwrap_or_default();
-        for (command, about) in steps {
-            writeln!(out, "#   {command:width$}   {about}")?;
-        }
+        print_steps(&steps, cells, out)?;
     } else {
         writeln!(out, "# {}", Sanitized(&file))?;
         for line in location.policy_text()?.lines() {
@@ -368,6 +367,24 @@ pub(crate) fn show(location: &Location, screen: &mut Screen<'_>) -> Result<Exit,
         }
     }
     Ok(Exit::Done)
+}
+
+/// Prints commands, each with what it is for: beside it, or below it if that is too wide.
+fn print_steps(steps: &[(String, &str)], cells: usize, out: &mut dyn Write) -> io::Result<()> {
+    let widest = |width_of: fn(&(String, &str)) -> usize| {
+        let widths = steps.iter().map(width_of);
+        widths.max().unwrap_or_default()
+    };
+    let commands = widest(|(command, _)| width(command));
+    let is_beside = 5 + commands + widest(|(_, about)| width(about)) <= cells;
+    for (command, about) in steps {
+        if is_beside {
+            writeln!(out, "#   {}   {about}", Padded(command, commands))?;
+        } else {
+            writeln!(out, "#   {command}\n#     {about}")?;
+        }
+    }
+    Ok(())
 }
 
 /// Prints a text with its secrets masked as in a message, and the findings of each rule.
@@ -422,9 +439,9 @@ fn read_text(screen: &mut Screen<'_>) -> Result<String, Failure> {
 }
 
 /// The default rules, where the rules of the application are not known and there is no file.
-const USUAL: &str = "\
-# Unless the application sets other rules, its events are recorded as they are, and in messages and texts of
-# errors secrets are masked: passwords, tokens, private keys, addresses, your home and your user name.";
+const USUAL: &str = "Unless the application sets other rules, its events are recorded as they are, \
+                     and in messages and texts of errors secrets are masked: passwords, tokens, \
+                     private keys, addresses, your home and your user name.";
 
 /// Examples for `policy` without a file.
 const STEPS: [(&str, &str); 6] = [
@@ -455,7 +472,7 @@ of reports can be added or included, and limits of storage replace the applicati
 
 Examples:
   localtel policy                            show the rules
-  localtel policy property user hash         distinguish users without their names
+  localtel policy property user hash         tell users apart without names
   localtel policy property 'http.*' drop     neither values nor names
   localtel policy target hyper drop          no events of that library
   localtel policy level info                 no debug and trace events
@@ -467,8 +484,8 @@ Examples:
 
 const PROPERTY_EXAMPLES: &str = "\
 Examples:
-  localtel policy property user hash     equal values stay equal until `localtel reset`
-  localtel policy property path redact   mask user names and the home directory in it
+  localtel policy property user hash     equal until `localtel reset`
+  localtel policy property path redact   mask user names and the home in it
   localtel policy property query drop";
 
 const METADATA_EXAMPLES: &str = "\
@@ -477,8 +494,8 @@ row that it does not have: reports stay on this machine.
 
 Examples:
   localtel policy metadata cloud --include no    leave it out
-  localtel policy metadata team --include yes    include it even if the application leaves it out
-  localtel policy metadata rack 'B 7'            replace the application's value";
+  localtel policy metadata team --include yes    include it in any case
+  localtel policy metadata rack 'B 7'            the value to report";
 
 const STORAGE_EXAMPLES: &str = "\
 Replaces the application's limit, also by a larger one. What exceeds the limits is removed when a program next \
