@@ -195,6 +195,8 @@ impl Screen<'_> {
 pub(crate) enum OutputStop {
     /// The reader has gone, such as `head`, or a pager that the user left.
     ReaderGone,
+    /// Everything that was asked for is written.
+    Complete,
     /// A failure.
     Failed(Error),
 }
@@ -224,7 +226,7 @@ impl OutputStop {
     ) -> Result<T> {
         match result {
             Ok(value) => Ok(value),
-            Err(Self::ReaderGone) => Ok(when_gone()),
+            Err(Self::ReaderGone | Self::Complete) => Ok(when_gone()),
             Err(Self::Failed(error)) => Err(error),
         }
     }

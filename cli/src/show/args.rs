@@ -16,6 +16,7 @@ use super::super::time::{Bound, Zone, ZoneArgs, parse};
 use super::super::view::Format;
 use super::inputs::{NamedInput, ShowInputs};
 use super::operand::{ShowOperand, absent_path, parse_operand};
+use super::wanted::WantedArgs;
 use localtel::read::{Filter, Levels, Term};
 use localtel::{Error, Result};
 
@@ -52,6 +53,9 @@ pub(crate) struct ShowArgs {
         allow_hyphen_values = true
     )]
     pub(crate) until: Option<String>,
+    /// How many records are shown.
+    #[command(flatten)]
+    pub(crate) wanted: WantedArgs,
     /// Keep running, and show new records as they are written
     #[arg(
         id = "localtel.follow",
@@ -160,6 +164,7 @@ pub(crate) fn as_of_tail(arg: Arg) -> Arg {
         "localtel.follow"
         | "localtel.reverse"
         | "localtel.sort"
+        | "localtel.count"
         | "localtel.exit_status"
         | "localtel.no_pager" => arg.hide(true),
         "localtel.lines" => arg.help("Show the last N records first, or `all` [default: 10]"),
@@ -285,6 +290,7 @@ impl ShowArgs {
         let ends = [
             (self.reverse, "--reverse"),
             (self.sort, "--sort"),
+            (self.wanted.count, "--count"),
             (self.exit_status, "--exit-status"),
         ];
         match ends
@@ -297,6 +303,11 @@ impl ShowArgs {
             )),
             None => Ok(()),
         }
+    }
+
+    /// Returns `true` if the output may go through a pager on a terminal.
+    pub(super) fn may_page(&self) -> bool {
+        !self.no_pager && !self.follow && !self.wanted.count
     }
 
     /// Returns how records are shown.
@@ -468,6 +479,7 @@ impl ShowArgs {
             (Some(lines), _) => lines,
             (None, _) if has_range || inputs.has_stdin() => LineLimit::All,
             (None, _) if self.follow => LineLimit::Last(LINES_BEFORE_FOLLOW),
+            (None, _) if self.wanted.count || self.wanted.has_end() => LineLimit::All,
             (None, OutputKind::Terminal) => LineLimit::Last(LINES_ON_TERMINAL),
             (None, OutputKind::Pipe) => LineLimit::All,
         }

@@ -14,6 +14,7 @@ mod survey;
 )]
 mod tests;
 mod unread;
+mod wanted;
 
 use std::io::{BufWriter, Write};
 use std::path::Path;
@@ -39,6 +40,7 @@ pub(crate) use inputs::{NamedInput, ShowInputs};
 use shown::{KeptLines, KeptOrder, LineFilter, ShownLines};
 use survey::KeySurvey;
 use unread::UnreadCounts;
+use wanted::WantedLines;
 
 /// Shows records of the inputs.
 pub(crate) fn run(
@@ -57,7 +59,11 @@ pub(crate) fn run(
     let is_cut = matches!(start, StartPoint::At(_));
     let mut pager = start_pager(args, inputs, screen);
     let view = view(args, zone, pager.as_ref(), screen).with_columns(columns);
-    let line_filter = LineFilter { view, filter };
+    let line_filter = LineFilter {
+        view,
+        filter,
+        wanted: args.wanted.wanted(),
+    };
     let mut show = Show {
         args,
         inputs,
@@ -136,7 +142,7 @@ impl ShowEnd {
                 "only the last {count} records are shown; `-n all` shows all"
             ));
         }
-        if is_nothing && screen.sink == OutputKind::Terminal {
+        if is_nothing && screen.sink == OutputKind::Terminal && !args.wanted.count {
             let other = if self.own > 0 { " else" } else { "" };
             screen.print_message(format_args!("nothing{other} matched"));
         }
@@ -153,7 +159,7 @@ impl ShowEnd {
 
 /// Starts the pager on a terminal, unless new records are awaited.
 fn start_pager(args: &ShowArgs, inputs: &ShowInputs<'_>, screen: &Screen<'_>) -> Option<Pager> {
-    let is_useless = args.no_pager || args.follow || inputs.has_stdin();
+    let is_useless = !args.may_page() || inputs.has_stdin();
     match screen.sink {
         OutputKind::Terminal if !is_useless => Pager::start(screen.variable),
         OutputKind::Terminal | OutputKind::Pipe => None,
@@ -372,12 +378,33 @@ impl<'a> Show<'a> {
         out: &mut BufWriter<&mut dyn Write>,
         mut context: FollowContext<'_>,
     ) -> std::result::Result<(), OutputStop> {
-        out.write_all(&self.shown.line_filter.view.header())?;
-        if self.args.follow {
+        let wanted = self.shown.line_filter.wanted;
+        if let WantedLines::All | WantedLines::First(_) = wanted {
+            out.write_all(&self.shown.line_filter.view.header())?;
+        }
+        let result = if self.args.follow {
             let is_all_read = matches!(start, StartPoint::First);
             let followers = followers(opened, start)?;
-            return self.follow(followers, out, is_all_read, &mut context);
+            self.follow(followers, out, is_all_read, &mut context)
+        } else {
+            self.read((opened, start), out)
+        };
+        match result {
+            Ok(()) | Err(OutputStop::Complete) => {}
+            Err(stop @ (OutputStop::ReaderGone | OutputStop::Failed(_))) => return Err(stop),
         }
+        if let WantedLines::Number(_) = wanted {
+            writeln!(out, "{}", self.shown.matched)?;
+        }
+        Ok(())
+    }
+
+    /// Shows the records that exist.
+    fn read(
+        &mut self,
+        (opened, start): (Vec<OpenInput<'_>>, StartPoint),
+        out: &mut BufWriter<&mut dyn Write>,
+    ) -> std::result::Result<(), OutputStop> {
         let opened = match start {
             StartPoint::First => opened,
             StartPoint::At(starts) => from(opened, starts),
@@ -477,9 +504,14 @@ impl<'a> Show<'a> {
         if self.args.reverse {
             whole.records.reverse();
         }
-        for kept in &whole.records {
-            self.shown.add(kept);
-            self.shown.write(out)?;
+        let wanted = self.shown.line_filter.wanted;
+        let most = usize::try_from(wanted.most()).unwrap_or(usize::MAX);
+        whole.records.truncate(most);
+        if let WantedLines::All | WantedLines::First(_) = wanted {
+            for kept in &whole.records {
+                self.shown.add(kept);
+                self.shown.write(out)?;
+            }
         }
         self.shown.unread = whole.shown.unread;
         self.shown.own = whole.shown.own;
@@ -596,7 +628,8 @@ Examples:
   localtel show event=command 'duration>500'   commands of more than 500 ms
   localtel show -g timeout -o pretty           what mentions it, as blocks
   localtel show -o fields:time,event,duration  a table of these keys
-  localtel show --json | jq .properties        as JSON, for other programs";
+  localtel show --json | jq .properties        as JSON, for other programs
+  localtel show --count -l error -S -1d        the number of errors of a day";
 
 /// Notes and examples for `tail`.
 pub(crate) const TAIL_EXAMPLES: &str = "\
@@ -606,4 +639,5 @@ A missing key never matches, not even with `!=`.
 Examples:
   localtel tail                    the last 10 records, then each new one
   localtel tail -n 0 -l error      only new errors
-  localtel tail -t myapp::net      one module of the application";
+  localtel tail -t myapp::net      one module of the application
+  localtel tail -n 0 -m 1          waits for the next record, shows it and ends";

@@ -8,13 +8,15 @@ use super::super::screen::OutputStop;
 use super::super::view::View;
 use super::inputs::InputLabels;
 use super::unread::UnreadCounts;
+use super::wanted::WantedLines;
 use localtel::read::raw::{FilterVerdict, RawRecord};
 use localtel::read::{Damage, Filter, Fold, Line, Notice, Position, Timestamp};
 
-/// The filter and the format of records.
+/// The filter and the format of records, and what is wanted of those that match.
 pub(super) struct LineFilter {
     pub(super) view: View,
     pub(super) filter: Filter,
+    pub(super) wanted: WantedLines,
 }
 
 /// The output for some lines.
@@ -25,6 +27,8 @@ pub(super) struct ShownLines<'a> {
     input: usize,
     bytes: Vec<u8>,
     days: DayRange,
+    /// The end of each record in `bytes`, if only the first ones are wanted.
+    ends: Vec<usize>,
     pub(super) matched: u64,
     /// Number of records of localtel itself that match and are not shown.
     pub(super) own: u64,
@@ -39,6 +43,7 @@ impl<'a> ShownLines<'a> {
             input: 0,
             bytes: Vec::new(),
             days: DayRange::default(),
+            ends: Vec::new(),
             matched: 0,
             own: 0,
             unread: UnreadCounts::default(),
@@ -77,7 +82,16 @@ impl<'a> ShownLines<'a> {
         }
     }
 
+    /// Returns `true` if no more records are wanted.
+    fn is_complete(&self) -> bool {
+        self.matched >= self.line_filter.wanted.most()
+    }
+
     /// Writes the output and clears it.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`OutputStop::Complete`] if no more records are wanted.
     pub(super) fn write(&mut self, out: &mut dyn Write) -> Result<(), OutputStop> {
         if let Some(day) = self.days.write() {
             let mut line = Vec::new();
@@ -86,7 +100,21 @@ impl<'a> ShownLines<'a> {
         }
         out.write_all(&self.bytes)?;
         self.bytes.clear();
+        self.ends.clear();
+        if self.is_complete() {
+            return Err(OutputStop::Complete);
+        }
         Ok(())
+    }
+
+    /// Leaves out all records except the first ones.
+    fn keep_first(&mut self, count: u64) {
+        if self.matched > count {
+            let ends = usize::try_from(count).unwrap_or(usize::MAX);
+            let end = ends.checked_sub(1).and_then(|last| self.ends.get(last));
+            self.bytes.truncate(end.copied().unwrap_or(0));
+            self.matched = count;
+        }
     }
 }
 
@@ -96,11 +124,18 @@ impl Fold for ShownLines<'_> {
     }
 
     fn line(&mut self, line: Line<'_>, raw: &RawRecord<'_>) {
-        if self.passes(raw) {
+        if self.is_complete() || !self.passes(raw) {
+            return;
+        }
+        let wanted = self.line_filter.wanted;
+        if let WantedLines::All | WantedLines::First(_) = wanted {
             let view = &self.line_filter.view;
             self.begin(view.day_of(|| raw.time()));
             let label = self.labels.column(self.input);
             view.push(&mut self.bytes, label, line.bytes(), raw);
+        }
+        if let WantedLines::First(_) = wanted {
+            self.ends.push(self.bytes.len());
         }
     }
 
@@ -114,6 +149,9 @@ impl Fold for ShownLines<'_> {
     }
 
     fn merge(&mut self, later: &mut Self) {
+        let most = self.line_filter.wanted.most();
+        later.keep_first(most.saturating_sub(self.matched));
+        later.ends.clear();
         if let Some(day) = self.days.append(&mut later.days) {
             self.line_filter.view.push_day(&mut self.bytes, day);
         }
@@ -374,6 +412,7 @@ mod tests {
             let line_filter = LineFilter {
                 view: View::new(format, Zone::UTC, OutputKind::Pipe, Colour::Off),
                 filter: filters().swap_remove(which),
+                wanted: WantedLines::All,
             };
             let open = || Reader::open(home.path()).unwrap();
             prop_assert_eq!(quickly(open(), &line_filter), slowly(open(), &line_filter));
@@ -397,6 +436,7 @@ mod tests {
         let line_filter = LineFilter {
             view: View::new(Format::Json, Zone::UTC, OutputKind::Pipe, Colour::Off),
             filter: Filter::new().term("size>1".parse().unwrap()),
+            wanted: WantedLines::All,
         };
         let (_, matched, messages) = quickly(Reader::open(home.path()).unwrap(), &line_filter);
         assert_eq!(matched, 12_000);
@@ -415,6 +455,7 @@ mod tests {
         let line_filter = LineFilter {
             view: View::new(Format::Json, Zone::UTC, OutputKind::Pipe, Colour::Off),
             filter: Filter::new(),
+            wanted: WantedLines::All,
         };
         let (shown, matched, messages) = quickly(Reader::open(home.path()).unwrap(), &line_filter);
         assert_eq!((matched, messages.as_str()), (20_000, ""));
@@ -430,6 +471,7 @@ mod tests {
         let line_filter = LineFilter {
             view: View::new(Format::Short, Zone::UTC, OutputKind::Pipe, Colour::Off),
             filter: Filter::new().term("n!=7990".parse().unwrap()),
+            wanted: WantedLines::All,
         };
         let sorted = |count: usize| {
             let empty = || {

@@ -1,5 +1,7 @@
 //! Tests of `show` and `tail` in memory, against directories that are written by hand.
 
+mod wanted;
+
 use std::ffi::OsString;
 use std::io;
 use std::path::PathBuf;
