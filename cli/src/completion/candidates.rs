@@ -1,6 +1,7 @@
 //! The words that can stand at a place of a command line. Recorded values are data of others:
 //! only those are offered that a terminal shows as they are.
 
+use clap::builder::PossibleValue;
 use clap::{Arg, Command, ValueHint};
 
 use super::super::time::{Zone, moment};
@@ -124,6 +125,8 @@ fn values(
         "localtel.target" => texts(recorded.targets()),
         "localtel.session" => sessions(recorded),
         "localtel.has" | "localtel.lacks" => texts(keys(recorded)),
+        "localtel.columns" => columns("", typed, recorded),
+        "localtel.output" if typed.starts_with(FIELDS) => columns(FIELDS, typed, recorded),
         "localtel.operands" => return conditions(typed, recorded),
         "localtel.since" | "localtel.until" | "localtel.before" => times(),
         "page" => commands(place.root),
@@ -138,17 +141,37 @@ fn values(
                 return CompletionAnswer::Files;
             }
             (_, ValueHint::DirPath) => return CompletionAnswer::Directories,
-            (possible, _) => possible
-                .iter()
-                .filter(|value| !value.is_hide_set())
-                .map(|value| Candidate {
-                    text: value.get_name().to_owned(),
-                    help: value.get_help().map(|help| first_line(&help.to_string())),
-                })
-                .collect(),
+            (possible, _) => {
+                let shown = possible.iter().filter(|value| !value.is_hide_set());
+                shown.map(of_value).collect()
+            }
         },
     };
     CompletionAnswer::Candidates(candidates)
+}
+
+fn of_value(value: &PossibleValue) -> Candidate {
+    let text = match value.get_name() {
+        // Columns follow.
+        "fields" => FIELDS,
+        name => name,
+    };
+    Candidate {
+        text: text.to_owned(),
+        help: value.get_help().map(|help| first_line(&help.to_string())),
+    }
+}
+
+/// Returns lists of columns: what is typed up to the last comma, and one column more.
+fn columns(before: &str, typed: &str, recorded: &RecordedNames<'_>) -> Vec<Candidate> {
+    let list = typed.get(before.len()..).unwrap_or_default();
+    let start = list.rfind(',').map_or(0, |comma| comma + 1);
+    let before = typed.get(..before.len() + start).unwrap_or_default();
+    let named: Vec<&str> = list.get(..start).unwrap_or_default().split(',').collect();
+    let keys = keys(recorded).into_iter().chain(["time".to_owned()]);
+    keys.filter(|key| !named.contains(&key.as_str()))
+        .map(|key| Candidate::new(format!("{before}{key}")))
+        .collect()
 }
 
 /// Returns the levels: one, or in a range the one that is typed.
@@ -245,6 +268,9 @@ fn first_line(text: &str) -> String {
         .filter(|letter| !is_unsafe_to_show(*letter))
         .collect()
 }
+
+/// The start of a format with columns.
+const FIELDS: &str = "fields:";
 
 /// Number of candidates that are offered.
 const CANDIDATES_MAX: usize = 200;

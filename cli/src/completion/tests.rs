@@ -122,6 +122,17 @@ fn recorded_names_are_offered_after_their_options() {
         ("localtel show -l =e", &["=error"]),
         ("localtel show -l debug..w", &["debug..warn"]),
         ("localtel show -o c", &["csv"]),
+        ("localtel show -o f", &["fields:"]),
+        ("localtel show --columns status,ro", &["status,route"]),
+        (
+            "localtel show -o fields:ti",
+            &["fields:timestamp", "fields:time"],
+        ),
+        ("localtel show -o fields:time,st", &["fields:time,status"]),
+        (
+            "localtel show -o fields:time,ti",
+            &["fields:time,timestamp"],
+        ),
         ("localtel show -S y", &["yesterday"]),
         ("localtel completions z", &["zsh"]),
         ("localtel sh", &["show"]),

@@ -21,7 +21,10 @@ fn recorded() -> CommandHome {
     let directory = home.path().join("billing/telemetry");
     std::fs::create_dir_all(&directory).unwrap();
     let lines = line("request", r#"{"status":200,"route":"/v1/pay"}"#)
-        + &line("request", r#"{"status":502,"route":"/v1/refund"}"#)
+        + &line(
+            "request",
+            r#"{"status":502,"route":"/v1/refund","duration":7}"#,
+        )
         + &line("reload", r#"{"tenant":"Acme Inc"}"#)
         + &line(HOSTILE, "{}");
     std::fs::write(directory.join("lock"), "").unwrap();
@@ -58,6 +61,10 @@ fn assert_completed(shell: &[&str], setup: &str) {
             "<show><-t><billing::db::pool>",
         ),
         ("localtel show --event=rel\t", "<show><--event=reload>"),
+        (
+            "localtel show -o fi\tduration,sta\t",
+            "<show><-o><fields:duration,status>",
+        ),
         // A key is followed by its value without a space.
         ("localtel show stat\t5\t", "<show><status=502>"),
         ("localtel show status!=5\t", "<show><status!=502>"),
