@@ -161,6 +161,35 @@ fn commands_and_their_documents_are_safe() {
     }
 }
 
+/// A directory above several is read as all of them.
+#[test]
+fn a_hostile_directory_among_several_is_safe() {
+    let home = HostileHome::new();
+    let second = home.home.path().join("d2");
+    fs::create_dir(&second).unwrap();
+    fs::write(second.join("events.000001.jsonl"), line("x")).unwrap();
+    let above = HostileHome {
+        directory: home.home.path().to_owned().into_os_string(),
+        home: home.home,
+    };
+    for words in [
+        &["show", "--own"][..],
+        &["show", "--wrap"],
+        &["show", "-o", "json"],
+        &["status"],
+        &["status", "--json"],
+        &["profiles", "--all"],
+        &["doctor", "--all"],
+        &["explain", "--all"],
+        &["report", "--all"],
+        &["policy", "--all"],
+        &["enable"],
+        &["clear"],
+    ] {
+        check(&above, words);
+    }
+}
+
 #[test]
 fn typed_words_are_safe_in_every_message() {
     let home = HostileHome::new();

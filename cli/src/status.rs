@@ -9,6 +9,7 @@ use localtel::admin::{
 };
 use localtel::read::Summary;
 
+use super::cells::{Padded, width};
 use super::exit::Exit;
 use super::failure::Failure;
 use super::quantity::{age, count, days, lasting, round_size, size};
@@ -53,22 +54,24 @@ pub(crate) fn run_all(
 ) -> Result<Exit, Failure> {
     let name = |location| Sanitized(&name_of(location)).to_string();
     let names: Vec<String> = locations.iter().map(name).collect();
-    let width = names.iter().map(|name| name.chars().count()).max();
-    let width = width.unwrap_or(0).max("APPLICATION".len());
+    let widest = names.iter().map(|name| width(name)).max();
+    let widest = widest.unwrap_or(0).max("APPLICATION".len());
     let zone = args.zone.zone(screen)?;
     if !args.json {
         writeln!(
             screen.stdout,
-            "{:width$}  RECORDING  {:>9}  {:>9}  {:19}  LOST  DAMAGE",
+            "{:widest$}  RECORDING  {:>9}  {:>9}  {:19}  LOST  DAMAGE",
             "APPLICATION", "RECORDS", "SIZE", "LAST RECORD"
         )?;
     }
     for (location, name) in locations.iter().zip(names) {
         let status = location.status();
         if args.json {
-            writeln!(screen.stdout, "{}", serde_json::to_string(&status)?)?;
+            let json = serde_json::to_string(&status)?;
+            writeln!(screen.stdout, "{}", SafeJson(&json))?;
         } else {
-            writeln!(screen.stdout, "{name:width$}  {}", StatusRow(&status, zone))?;
+            let (name, row) = (Padded(&name, widest), StatusRow(&status, zone));
+            writeln!(screen.stdout, "{name}  {row}")?;
         }
     }
     Ok(Exit::Done)

@@ -12,7 +12,7 @@ use tempfile::TempDir;
 use time::OffsetDateTime;
 
 use super::*;
-use crate::screen::Colour;
+use crate::screen::{Colour, Memory};
 use localtel::read::{Record, SegmentNumber};
 
 #[derive(Debug, Parser)]
@@ -696,4 +696,130 @@ fn if_only_hidden_records_match_that_is_said() {
         stderr,
         "1 record of localtel itself is hidden; --own shows it\nnothing else matched\n"
     );
+}
+
+/// Two records with different keys and a span, and one with the key of a part of each record.
+fn with_columns() -> TempDir {
+    let spans = r#","spans":[{"name":"request","properties":{"tenant":"acme"}}]}"#;
+    let lines = [
+        record(0, "INFO").replace("}}", &format!(",\"text\":\"a,b\"}}{spans}")),
+        record(1, "INFO").replace("\"n\":1", "\"other\":{\"deep\":-2}"),
+        record(2, "INFO").replace("\"n\":2", "\"level\":\"mine\""),
+    ];
+    home(&[lines.concat()])
+}
+
+fn refused(words: &[&str], home: &TempDir) -> String {
+    let (outcome, ..) = run_on(
+        &args(words),
+        home.path(),
+        OutputKind::Pipe,
+        ShownOutput::default(),
+    );
+    outcome.unwrap_err().to_string()
+}
+
+#[test]
+fn csv_has_a_column_for_each_key_that_occurs() {
+    let (_, stdout, _) = show(&["-o", "csv"], &with_columns());
+    let session = "01936f0e-0000-7000-8000-000000000000";
+    let start = |seq| format!("2026-11-21T08:00:0{seq}.000000Z,INFO,s,app,e,,{session},{seq}");
+    let expected = [
+        "timestamp,level,source,target,event,message,session,seq,span,n,text,tenant,other,properties.level".to_owned(),
+        start(0) + ",request,0,\"a,b\",acme,,",
+        start(1) + ",,,,,\"{\"\"deep\"\":-2}\",",
+        start(2) + ",,,,,,mine",
+    ];
+    assert_eq!(stdout.lines().collect::<Vec<_>>(), expected);
+}
+
+#[test]
+fn only_keys_of_shown_records_have_a_column() {
+    let home = with_columns();
+    for words in [
+        &["-o", "tsv", "n=0", "--columns", "n,text"][..],
+        &["-o", "tsv", "--columns", "n,text", "-r", "-n", "all", "n=0"],
+    ] {
+        assert_eq!(show(words, &home).1, "n\ttext\n0\ta,b\n", "{words:?}");
+    }
+    let (_, stdout, _) = show(&["-o", "csv", "-n", "1"], &home);
+    assert!(stdout.starts_with(
+        "timestamp,level,source,target,event,message,session,seq,properties.level\r\n"
+    ));
+}
+
+#[test]
+fn fields_are_separated_by_tabs_without_a_heading() {
+    let words = ["-o", "fields:seq,tenant,other.deep,text"];
+    let (_, stdout, _) = show(&words, &with_columns());
+    assert_eq!(stdout, "0\tacme\t\ta,b\n1\t\t-2\t\n2\t\t\t\n");
+}
+
+#[test]
+fn times_of_columns_are_in_the_zone_that_is_shown() {
+    let home = with_columns();
+    let mut memory = Memory::default();
+    memory.with(|screen| {
+        screen.variable = &|name| (name == "LOCALTEL_ZONE").then(|| "+02:00".into());
+        let words = ["-o", "csv", "--columns", "timestamp", "-n", "1"];
+        run(&args(&words), &only(home.path()), screen).unwrap();
+    });
+    assert_eq!(
+        memory.out(),
+        "timestamp\r\n2026-11-21T10:00:02.000000+02:00\r\n"
+    );
+}
+
+#[test]
+fn columns_that_cannot_be_shown_are_refused() {
+    let home = with_columns();
+    for (words, expected) in [
+        (
+            &["--columns", "n"][..],
+            "only csv, tsv and fields have columns",
+        ),
+        (&["--json", "--columns", "n"], "only csv, tsv and fields"),
+        (&["-o", "fields"], "the columns have no names"),
+        (&["-o", "fields:n", "--columns", "n"], "named twice"),
+        (&["-o", "csv", "-f"], "name the columns"),
+    ] {
+        let message = refused(words, &home);
+        assert!(message.contains(expected), "{words:?}: {message}");
+    }
+    for (words, expected) in [
+        (["-o", "fields:"], "a column has no name"),
+        (["-o", "fields:n,n"], "`n` is named twice"),
+        (["-o", "cvs"], "did you mean `csv`?"),
+        (["-o", "jsonl"], "did you mean `json`?"),
+    ] {
+        let line = std::iter::once("show").chain(words);
+        let error = ShowLine::try_parse_from(line).unwrap_err().to_string();
+        assert!(error.contains(expected), "{words:?}: {error}");
+    }
+}
+
+#[test]
+fn a_terminal_gets_a_line_for_each_day_whatever_the_order() {
+    let day = |seq: u64| {
+        record(seq, "INFO").replace("2026-11-21", &format!("2026-11-{}", 20 + seq / 3000))
+    };
+    let home = home(&[(0..9000).map(day).collect()]);
+    let days = |words: &[&str]| {
+        let words = [&["--utc", "-n", "all"][..], words].concat();
+        let (outcome, stdout, _) = run_on(
+            &args(&words),
+            home.path(),
+            OutputKind::Terminal,
+            ShownOutput::default(),
+        );
+        outcome.unwrap();
+        assert_eq!(stdout.lines().count(), 9003, "{words:?}");
+        let lines = stdout.lines().filter(|line| line.ends_with(" UTC"));
+        let day = |line: &str| line.get(8..10).unwrap().to_owned();
+        lines.map(day).collect::<Vec<_>>()
+    };
+    assert_eq!(days(&[]), ["20", "21", "22"]);
+    assert_eq!(days(&["--sort"]), ["20", "21", "22"]);
+    assert_eq!(days(&["-r"]), ["22", "21", "20"]);
+    assert_eq!(days(&["-r", "--sort"]), ["22", "21", "20"]);
 }
