@@ -164,7 +164,7 @@ pub mod read {
     /// without building values: for programs that scan gigabytes. A line that
     /// [`Record::parse`](crate::read::Record::parse) refuses gives no raw record.
     pub mod raw {
-        pub use crate::filter::{FilterVerdict, find_property};
+        pub use crate::filter::{FilterVerdict, OrderedType, find_property};
         pub use crate::record::raw::{Object, RawJson, RawRecord, RawText, RawValue, Spans};
     }
 }

@@ -34,9 +34,14 @@ pub(crate) fn distance(name: &str, valid: &str) -> Option<usize> {
     if letters >= PREFIX_LETTERS_MIN && valid.starts_with(&name) {
         return Some(usize::from(name != valid));
     }
-    let longer = letters.max(valid.chars().count());
+    let valid_letters = valid.chars().count();
+    let longer = letters.max(valid_letters);
     // In names of two letters, one letter is half of the name.
     let most = if longer < 3 { 0 } else { (longer + 1) / 3 };
+    // The distance is at least that of the lengths, and takes long to compute.
+    if letters.abs_diff(valid_letters) > most {
+        return None;
+    }
     let distance = strsim::osa_distance(&name, &valid);
     (distance <= most).then_some(distance)
 }
@@ -53,24 +58,48 @@ pub(crate) fn parse_levels(text: &str) -> Result<Levels, String> {
         .map_err(|error| with_nearest_level(&error, text))
 }
 
-/// Parses a condition as the library does; an error suggests the nearest level, or how to search
-/// for a text.
+/// Parses a condition as the library does; an error suggests the nearest level.
 pub(crate) fn parse_condition(text: &str) -> Result<Term, String> {
-    text.parse::<Term>().map_err(|error| {
-        if !text.contains(is_operator) && Filter::new().grep(text).is_ok() {
-            return format!("{error}; `--grep {}` finds a text", ShellWord(text));
-        }
-        match text.split_once(is_operator) {
-            Some((key @ "level", levels)) => {
+    text.parse::<Term>()
+        .map_err(|error| match text.split_once(is_operator) {
+            Some((key, levels)) if key.trim() == "level" => {
                 let error = with_nearest_level(&error, levels);
-                format!("{error}; `properties.{key}` is the property of that name")
+                format!("{error}; `properties.level` is the property of that name")
             }
-            Some((key @ "timestamp", _)) => {
-                format!("{error}; `properties.{key}` is the property of that name")
+            Some((key, _)) if key.trim() == "timestamp" => {
+                format!("{error}; `properties.timestamp` is the property of that name")
             }
             Some(_) | None => error.to_string(),
-        }
-    })
+        })
+}
+
+/// Describes how records are selected by a word that is not a condition.
+pub(crate) fn uses_of_word(word: &str) -> String {
+    let mut uses = Vec::new();
+    if Filter::new().grep(word).is_ok() {
+        uses.push(format!("to search for the text: `-g {}`", ShellWord(word)));
+    }
+    if word.parse::<Level>().is_ok() {
+        uses.push(format!("for the level: `-l {}`", ShellWord(word)));
+    }
+    if Term::has(word).is_ok() {
+        uses.push(format!(
+            "for a key: `{word}=…` or `--has {}`",
+            ShellWord(word)
+        ));
+    }
+    uses.join("; ")
+}
+
+/// Parses a key of a condition as the library does, and returns the condition that a record has it.
+pub(crate) fn parse_present_key(text: &str) -> Result<Term, String> {
+    Term::has(text).map_err(|error| error.to_string())
+}
+
+/// Parses a key of a condition as the library does, and returns the condition that a record lacks
+/// it.
+pub(crate) fn parse_absent_key(text: &str) -> Result<Term, String> {
+    Term::lacks(text).map_err(|error| error.to_string())
 }
 
 /// Returns `true` for a character of a comparison.

@@ -2,16 +2,22 @@
 //! match. `reader` reads the lines; the `FromStr` implementations define the command-line syntax.
 
 mod grep;
+mod key;
 mod number;
+mod syntax;
 mod term;
+mod unit;
 mod value;
+mod version;
 
 use std::borrow::Cow;
+use std::fmt;
 use std::str::FromStr;
 
 use grep::Grep;
+pub use key::find_property;
 use term::Answer;
-pub use term::{Term, find_property};
+pub use term::Term;
 
 use crate::error::{Error, Result};
 use crate::reader::{Damage, Line};
@@ -109,6 +115,12 @@ impl Filter {
         Some(Timestamp::of(earliest))
     }
 
+    /// Returns the latest time that the filter accepts, if one was set.
+    pub fn latest(&self) -> Option<Timestamp> {
+        let latest = self.until?.to_moment()?;
+        Some(Timestamp::of(latest))
+    }
+
     /// Keeps only records of that time or earlier.
     #[must_use]
     pub fn until(mut self, until: impl Into<Timestamp>) -> Self {
@@ -117,8 +129,10 @@ impl Filter {
     }
 
     /// Keeps only records in which the regular expression matches: in the message, the event, the
-    /// target, or the value of a property of the record or of one of its spans. Matching ignores
-    /// case if the expression has no upper-case letter.
+    /// target, the source, the level, the name of a span, or the `key=value` of a property of the
+    /// record or of one of its spans, or the value alone. An expression with a quote is also
+    /// searched for in `key="value"`. Matching ignores case if the expression has no upper-case
+    /// letter.
     ///
     /// # Errors
     ///
@@ -194,7 +208,10 @@ impl Filter {
             match term.answer(raw) {
                 Answer::Fails => return FilterVerdict::Fails,
                 Answer::OtherType if verdict == FilterVerdict::Passes => {
-                    verdict = FilterVerdict::OtherType { key: term.key() };
+                    verdict = FilterVerdict::OtherType {
+                        key: term.key(),
+                        expected: term.ordered_type(),
+                    };
                 }
                 Answer::Matches | Answer::OtherType => {}
             }
@@ -244,7 +261,29 @@ pub enum FilterVerdict<'f> {
     OtherType {
         /// The key of the first such condition.
         key: &'f str,
+        /// The type that it compares.
+        expected: OrderedType,
     },
+}
+
+/// A type of values that conditions of order compare.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "these are all the types")]
+pub enum OrderedType {
+    /// Numbers.
+    Number,
+    /// Versions.
+    Version,
+}
+
+impl fmt::Display for OrderedType {
+    /// Writes the word for the type.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Number => "number",
+            Self::Version => "version",
+        })
+    }
 }
 
 /// A range of levels, written as `warn` (that and above), `=info` (only that) or `debug..warn`.
@@ -301,6 +340,18 @@ impl FromStr for Levels {
     }
 }
 
+impl fmt::Display for Levels {
+    /// Writes the range as it is parsed, in lower case.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [least, most] = [self.least, self.most].map(|it| it.as_str().to_ascii_lowercase());
+        match (self.least, self.most) {
+            (_, Level::Error) => f.write_str(&least),
+            (one, other) if one == other => write!(f, "={least}"),
+            _ => write!(f, "{least}..{most}"),
+        }
+    }
+}
+
 /// Returns `true` if a text matches one of the wanted texts, or if there are none.
 fn is_any(wanted: &[String], text: Option<RawText<'_>>, fits: fn(&str, &str) -> bool) -> bool {
     let fits_one = |text: Cow<'_, str>| wanted.iter().any(|wanted| fits(&text, wanted));
@@ -353,6 +404,9 @@ mod tests {
             let filter = Filter::new().levels(text.parse().unwrap());
             assert_eq!(filter.matches(&record()), matches, "{text}");
         }
+        for text in ["info", "=warn", "debug..warn", "error"] {
+            assert_eq!(text.parse::<Levels>().unwrap().to_string(), text);
+        }
         for wrong in ["", "loud", "error..info", "=", "a..b"] {
             assert!(wrong.parse::<Levels>().is_err(), "{wrong}");
         }
@@ -392,6 +446,10 @@ mod tests {
         let at = "2026-11-21T08:15:30.5Z";
         let filter = Filter::new().since(time(at)).until(time(at));
         assert!(filter.matches(&record()));
+        assert_eq!(
+            (filter.earliest(), filter.latest()),
+            (Some(time(at)), Some(time(at)))
+        );
         let later = "2026-11-21T09:15:31+01:00";
         assert!(!Filter::new().since(time(later)).matches(&record()));
         let earlier = "2026-11-21T08:15:30Z";
@@ -409,10 +467,18 @@ mod tests {
             ("^app::net$", true),
             ("^command$", true),
             ("871", true),
+            ("^871$", true),
             ("leaf", true),
-            ("duration", false),
-            ("ticloud", false),
+            ("duration", true),
+            ("duration=871", true),
+            ("^duration=8", true),
+            ("duration=872", false),
+            ("ticloud", true),
+            ("warn", true),
+            ("01936f0e", false),
+            ("seq|session|properties", false),
             (r#""deep""#, true),
+            (r#"user="leaf""#, true),
         ] {
             let filter = Filter::new().grep(pattern).unwrap();
             assert_eq!(filter.matches(&record()), matches, "{pattern}");

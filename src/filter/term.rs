@@ -1,78 +1,98 @@
-//! A condition on one value of a record, such as `key=value`, `duration>100` or `path~^/home`.
+//! A condition on the values of a record, such as `key=value`, `duration>100` or `path~^/home`.
 //!
 //! A key is looked up first among the record's own parts
-//! (`timestamp level source target event message session seq`), then among its properties by its
-//! whole name, then along its dots into nested objects, then in the same way among the properties
-//! of its spans, from the leaf to the root. `properties.key` selects a property that has the name
-//! of such a part. A key that is not found never matches, whatever the comparison, `!=` and `!~`
-//! included: a query about a key does not concern records without it.
+//! (`timestamp level source target event message session seq span`), then among its properties by
+//! its whole name, then along its dots into nested objects, then in the same way among the
+//! properties of its spans, from the leaf to the root, and then behind the name of a span and a
+//! dot. `properties.key` selects a property that has the name of such a part. A key that is not
+//! found never matches, whatever the comparison, `!=` and `!~` included: a query about a key does
+//! not concern records without it, and [`Term::lacks`] selects those.
 //!
 //! A text that is a number is compared as a number: whether a value is a text or a number depends
-//! on the recording program, and `1.10` is a text where `1.1` is a number.
+//! on the recording program, and `1.10` is a text where `1.1` is a number. For keys of versions
+//! that would be wrong, so their values are compared as versions.
 
-use std::cmp::Ordering;
+use std::fmt;
 use std::str::FromStr;
 
 use regex::Regex;
-use serde_json::Value;
 
-use super::not_a_regex;
-use super::number::NumberBound;
-use super::value::{FoundValue, Operand};
+use super::key::TermKey;
+use super::syntax::{Operator, Relation, TypedKey, TypedTerm};
+use super::value::{Operand, TermValue};
+use super::{OrderedType, not_a_regex};
 use crate::error::Error;
-use crate::record;
-use crate::record::raw::{Object, RawRecord, RawText, RawValue};
+use crate::record::raw::{RawRecord, RawValue};
 
-/// A condition on one value of a record.
+/// A condition on the values of a record.
 ///
 /// * `key=value`, `key!=value`: a string is compared with the text, a number with the number, and
-///   `true`, `false` and `null` with the word.
-/// * `key>10`, `key>=10`, `key<10`, `key<=10`: only for numbers; for `level` between levels, for
-///   `timestamp` between times. A record whose value is of another type does not match;
+///   `true`, `false` and `null` with the word. With commas, as in `status=500,502`, the value is
+///   one of these values, or with `!=` none of them; a value that equals the whole text, commas
+///   included, counts as well.
+/// * `key>10`, `key>=10`, `key<10`, `key<=10`: for numbers and versions; for `level` between
+///   levels, for `timestamp` between times. A record whose value is of another type does not match;
 ///   `localtel show` prints the number of such records on stderr.
 /// * `key~regex`, `key!~regex`: the expression matches, or does not match, a part of the value as
 ///   written; matching is case-sensitive.
+/// * [`Term::has`] and [`Term::lacks`]: the record has the key, or does not have it.
 ///
-/// A string that is a decimal number, such as `1.10`, `007`, `+5`, `.5` or `1e3`, is compared as
-/// that number. Numbers are compared exactly, however many digits they have. To distinguish
-/// `1.10` from `1.1`, use `key~^1\.10$`.
+/// # Keys
+///
+/// A key is one of the record's own (`timestamp level source target event message session seq`),
+/// the name of a property of the record, a path into a nested value (`os.kernel`, `hosts.0`), or
+/// the name of a property of a span, alone (`tenant`) or behind the name of the span
+/// (`request.tenant`). `span` is the name of any of the spans that the record is inside of.
+/// `properties.level` is the property that is called `level`.
+///
+/// A record without the key never matches, not even with `!=`.
+///
+/// # Comparisons
+///
+/// * A string that is a decimal number, such as `1.10`, `007`, `+5`, `.5` or `1e3`, is compared as
+///   that number. Numbers are compared exactly, however many digits they have.
+/// * The values of keys that are `version`, or end in it (`app_version`, `appVersion`), are
+///   compared as versions, also if they are numbers: `1.9` < `1.10-rc.1` < `1.10`, `v1.10` and
+///   `1.10.0` equal `1.10`, and `1.1` does not.
+/// * Operands of keys that are `duration` or end in `_ms` (in milliseconds) or in `_us` (in
+///   microseconds) may have a unit: `duration>1.5s`, with `ns`, `us`, `ms`, `s`, `m` or `h`.
+/// * A list matches if one of its elements does, or the list as JSON: `flags=debug` matches
+///   `["debug","x"]`, and `flags!=debug` does not. The elements of lists in lists are not compared.
+///
+/// # Quotes
+///
+/// Blanks around the key and the value are left out. A key or a value may be in double quotes, as
+/// `localtel show` prints it: `"a=b"=x`, `user="Ada L."`. A value in quotes is compared as text:
+/// `size="1.10"` matches the string `1.10` and not `1.1`. Regular expressions have no quotes.
+///
+/// ```
+/// use localtel::read::{Filter, Term};
+///
+/// let slow_or_failed = Filter::new()
+///     .term("status=500,502".parse()?)
+///     .term("duration>1.5s".parse()?)
+///     .term(Term::lacks("retry")?);
+/// # Ok::<(), localtel::Error>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct Term {
     key: TermKey,
     test: Test,
-}
-
-/// The place of a value in a record.
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum TermKey {
-    Timestamp,
-    Level,
-    Source,
-    Target,
-    Event,
-    Message,
-    Session,
-    Seq,
-    Property(String),
+    /// The condition as it was typed.
+    typed: String,
 }
 
 /// The comparison with a value.
 #[derive(Debug, Clone)]
 enum Test {
-    /// Equal (or not, if `answer` is false) to a text, and to the number that the text is.
-    Equal { wanted: Operand, answer: bool },
-    /// In that order relation to a number, a level or a time.
+    /// Equal to one of the operands (or to none, if `answer` is false).
+    Equal { wanted: Vec<Operand>, answer: bool },
+    /// In that order relation to a number, a version, a level or a time.
     Ordered { relation: Relation, bound: Operand },
     /// Matched, or not matched, by a regular expression.
-    Found { regex: Regex, answer: bool },
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Relation {
-    Less,
-    LessOrEqual,
-    Greater,
-    GreaterOrEqual,
+    Search { regex: Regex, answer: bool },
+    /// In the record, or not.
+    Present { answer: bool },
 }
 
 /// The result of a condition for a record.
@@ -85,38 +105,104 @@ pub(super) enum Answer {
 }
 
 impl Term {
-    /// Returns the key as written in the condition, without a leading `properties.`.
+    /// Returns the condition that a record has a key, whatever its value, `null` included.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the key is not valid.
+    pub fn has(key: &str) -> Result<Self, Error> {
+        Self::present(key, true)
+    }
+
+    /// Returns the condition that a record does not have a key.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the key is not valid.
+    pub fn lacks(key: &str) -> Result<Self, Error> {
+        Self::present(key, false)
+    }
+
+    fn present(key: &str, answer: bool) -> Result<Self, Error> {
+        let typed = TypedKey::parse(key).map_err(invalid)?;
+        Ok(Self {
+            key: TermKey::new(&typed),
+            test: Test::Present { answer },
+            typed: key.trim().to_owned(),
+        })
+    }
+
+    /// Returns the key as written in the condition, without quotes and without a leading
+    /// `properties.`.
     pub fn key(&self) -> &str {
         self.key.as_str()
     }
 
-    /// Returns the text that the value must equal, if this is a condition of equality with a text.
+    /// Returns the text that the value must equal, if this is a condition of equality with one text.
     pub fn equal_to(&self) -> Option<&str> {
         match &self.test {
             Test::Equal {
-                wanted: Operand::Text { text, .. },
+                wanted,
                 answer: true,
-            } => Some(text),
-            Test::Equal { .. } | Test::Ordered { .. } | Test::Found { .. } => None,
+            } => match wanted.as_slice() {
+                [Operand::Text { text, .. }] => Some(text),
+                _ => None,
+            },
+            Test::Equal { .. }
+            | Test::Ordered { .. }
+            | Test::Search { .. }
+            | Test::Present { .. } => None,
         }
+    }
+
+    /// Returns the values of the key in a record: the elements of a list, the names of the spans
+    /// for `span`, none if the record does not have the key, and otherwise one.
+    pub fn values_in<'a>(&self, raw: &RawRecord<'a>) -> Vec<RawValue<'a>> {
+        let found = self.key.find(raw);
+        found.map(TermValue::into_values).unwrap_or_default()
+    }
+
+    /// Returns the type of the values that a condition of order compares.
+    pub(super) fn ordered_type(&self) -> OrderedType {
+        self.key.ordered_type()
     }
 
     /// Returns the result of the condition for a record.
     pub(super) fn answer(&self, raw: &RawRecord<'_>) -> Answer {
-        let found = self.key.find(raw);
-        found.map_or(Answer::Fails, |found| self.test.answer(&found))
+        self.test.answer(self.key.find(raw).as_ref())
+    }
+}
+
+impl fmt::Display for Term {
+    /// Writes the condition as it was typed; for [`Term::has`] and [`Term::lacks`] the key.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.typed)
     }
 }
 
 impl Test {
-    fn answer(&self, found: &FoundValue<'_>) -> Answer {
-        let is_so = match self {
-            Self::Equal { wanted, answer } => found.equals(wanted) == *answer,
-            Self::Ordered { relation, bound } => match found.compare(bound) {
-                Some(ordering) => relation.allows(ordering),
-                None => return Answer::OtherType,
-            },
-            Self::Found { regex, answer } => regex.is_match(&found.to_text()) == *answer,
+    fn answer(&self, found: Option<&TermValue<'_>>) -> Answer {
+        let is_so = match (self, found) {
+            (Self::Present { answer }, found) => found.is_some() == *answer,
+            (Self::Equal { .. } | Self::Ordered { .. } | Self::Search { .. }, None) => false,
+            (Self::Equal { wanted, answer }, Some(found)) => {
+                found.any(|value| wanted.iter().any(|wanted| value.equals(wanted))) == *answer
+            }
+            (Self::Ordered { relation, bound }, Some(found)) => {
+                let mut has_order = false;
+                let is_in = found.any(|value| {
+                    let ordering = value.compare(bound);
+                    has_order |= ordering.is_some();
+                    ordering.is_some_and(|ordering| relation.allows(ordering))
+                });
+                if !has_order {
+                    return Answer::OtherType;
+                }
+                is_in
+            }
+            (Self::Search { regex, answer }, Some(found)) => {
+                found.any(|value| regex.is_match(&value.to_text())) == *answer
+            }
         };
         if is_so {
             Answer::Matches
@@ -130,204 +216,36 @@ impl FromStr for Term {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self, Error> {
-        let invalid = |reason: String| Error::invalid("filter", reason);
-        let start = text.find(['=', '!', '<', '>', '~']).unwrap_or(text.len());
-        let (key, rest) = text.split_at_checked(start).unwrap_or((text, ""));
-        let operators = ["!=", "!~", ">=", "<=", "=", ">", "<", "~"];
-        let found = operators
-            .into_iter()
-            .find_map(|operator| Some((operator, rest.strip_prefix(operator)?)));
-        let Some((operator, value)) = found else {
-            return Err(invalid(format!(
-                "`{text}` is not a condition; write key=value, key!=value, key>10, key>=10, key<10, \
-                 key<=10, key~regex or key!~regex"
-            )));
-        };
-        if key.trim().is_empty() {
-            return Err(invalid(format!("`{text}` has no key before `{operator}`")));
-        }
-        if operator == "=" && value.starts_with('=') {
-            return Err(invalid(format!(
-                "`==` in `{text}` is not an operator; write `{key}={}`",
-                value.trim_start_matches('=')
-            )));
-        }
-        let key = TermKey::parse(key.trim());
-        let test = match operator {
-            "=" | "!=" => Test::Equal {
-                wanted: key.operand(value).map_err(invalid)?,
-                answer: operator == "=",
+        let term = TypedTerm::parse(text).map_err(invalid)?;
+        let key = TermKey::new(&term.key);
+        let test = match term.operator {
+            Operator::Equality { answer } => Test::Equal {
+                wanted: key.operands(term.value).map_err(invalid)?,
+                answer,
             },
-            "~" | "!~" => Test::Found {
-                regex: Regex::new(value).map_err(|error| not_a_regex("filter", &error))?,
-                answer: operator == "~",
+            Operator::Search { answer } => Test::Search {
+                regex: Regex::new(term.value).map_err(|error| not_a_regex("filter", &error))?,
+                answer,
             },
-            _ => Test::Ordered {
-                relation: Relation::parse(operator),
-                bound: key.bound(operator, value).map_err(invalid)?,
+            Operator::Order(relation) => Test::Ordered {
+                relation,
+                bound: key.bound(term.sign, term.value).map_err(invalid)?,
             },
         };
-        Ok(Self { key, test })
+        let typed = text.trim().to_owned();
+        Ok(Self { key, test, typed })
     }
 }
 
-impl TermKey {
-    fn parse(key: &str) -> Self {
-        match key {
-            "timestamp" => Self::Timestamp,
-            "level" => Self::Level,
-            "source" => Self::Source,
-            "target" => Self::Target,
-            "event" => Self::Event,
-            "message" => Self::Message,
-            "session" => Self::Session,
-            "seq" => Self::Seq,
-            property => Self::Property(
-                property
-                    .strip_prefix("properties.")
-                    .unwrap_or(property)
-                    .into(),
-            ),
-        }
-    }
-
-    fn as_str(&self) -> &str {
-        match self {
-            Self::Timestamp => "timestamp",
-            Self::Level => "level",
-            Self::Source => "source",
-            Self::Target => "target",
-            Self::Event => "event",
-            Self::Message => "message",
-            Self::Session => "session",
-            Self::Seq => "seq",
-            Self::Property(name) => name,
-        }
-    }
-
-    /// Parses the operand of an equality for this key.
-    fn operand(&self, value: &str) -> Result<Operand, String> {
-        match self {
-            Self::Level => parse_level(value),
-            Self::Timestamp => parse_time(value),
-            Self::Source
-            | Self::Target
-            | Self::Event
-            | Self::Message
-            | Self::Session
-            | Self::Seq
-            | Self::Property(_) => Ok(Operand::Text {
-                text: value.to_owned(),
-                number: NumberBound::parse(value),
-            }),
-        }
-    }
-
-    /// Parses the operand of an order relation for this key.
-    fn bound(&self, operator: &str, value: &str) -> Result<Operand, String> {
-        let operand = self.operand(value)?;
-        match &operand {
-            Operand::Text { number: None, .. } => Err(format!(
-                "`{operator}` compares numbers, and `{value}` is not a number; to compare text, use = != ~ or !~"
-            )),
-            Operand::Text {
-                number: Some(_), ..
-            }
-            | Operand::Level(_)
-            | Operand::Time(_) => Ok(operand),
-        }
-    }
-
-    fn find<'a>(&self, raw: &RawRecord<'a>) -> Option<FoundValue<'a>> {
-        let text = |text: RawText<'a>| FoundValue::Json(RawValue::Text(text.decoded()));
-        match self {
-            Self::Timestamp => Some(FoundValue::Time(raw.time().to_moment())),
-            Self::Level => Some(FoundValue::Level(raw.level)),
-            Self::Source => Some(text(raw.source)),
-            Self::Target => Some(text(raw.target)),
-            Self::Event => raw.event.map(text),
-            Self::Message => raw.message.map(text),
-            Self::Session => Some(text(raw.session)),
-            Self::Seq => Some(FoundValue::Json(RawValue::Number(
-                raw.seq.to_string().into(),
-            ))),
-            Self::Property(name) => find_property(raw, name).map(FoundValue::Json),
-        }
-    }
-}
-
-/// Finds a property of a record or, if there is none, of its spans, as a condition with that key
-/// does.
-pub fn find_property<'a>(raw: &RawRecord<'a>, key: &str) -> Option<RawValue<'a>> {
-    let in_spans = || {
-        let spans = raw.spans.iter();
-        // The span nearest to the leaf has precedence.
-        spans.filter_map(|(_, span)| value_at(span, key)).last()
-    };
-    value_at(raw.properties, key).or_else(in_spans)
-}
-
-/// Finds a property by its whole name, or along the dots of the name into nested objects. Of
-/// several matches, the property with the longest name is returned.
-fn value_at<'a>(properties: Object<'a>, name: &str) -> Option<RawValue<'a>> {
-    if let Some(json) = properties.get(name) {
-        return Some(RawValue::of_json(json));
-    }
-    name.rmatch_indices('.').find_map(|(dot, _)| {
-        let (own, inner) = (name.get(..dot)?, name.get(dot + 1..)?);
-        let mut value: Value = serde_json::from_slice(properties.get(own)?).ok()?;
-        for key in inner.split('.') {
-            value = match &mut value {
-                Value::Object(object) => object.get_mut(key)?.take(),
-                Value::Array(list) => list.get_mut(key.parse::<usize>().ok()?)?.take(),
-                Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => return None,
-            };
-        }
-        Some(RawValue::of_value(value))
-    })
-}
-
-impl Relation {
-    fn parse(operator: &str) -> Self {
-        match operator {
-            "<" => Self::Less,
-            "<=" => Self::LessOrEqual,
-            ">" => Self::Greater,
-            _ => Self::GreaterOrEqual,
-        }
-    }
-
-    fn allows(self, ordering: Ordering) -> bool {
-        match self {
-            Self::Less => ordering.is_lt(),
-            Self::LessOrEqual => ordering.is_le(),
-            Self::Greater => ordering.is_gt(),
-            Self::GreaterOrEqual => ordering.is_ge(),
-        }
-    }
-}
-
-fn parse_level(value: &str) -> Result<Operand, String> {
-    value
-        .parse()
-        .map(Operand::Level)
-        .map_err(|_| format!("`{value}` is not one of trace, debug, info, warn, error"))
-}
-
-fn parse_time(value: &str) -> Result<Operand, String> {
-    let midnight = format!("{value}T00:00:00Z");
-    record::parse_time(value)
-        .or_else(|problem| record::parse_time(&midnight).map_err(|_| problem))
-        .map(Operand::Time)
-        .map_err(|problem| {
-            format!("`{value}` is not a valid time: {problem}; write 2026-11-21T08:15:30Z or 2026-11-21, or use --since and --until")
-        })
+fn invalid(reason: String) -> Error {
+    Error::invalid("filter", reason)
 }
 
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
+    use super::super::number::NumberBound;
     use super::super::tests::record;
     use super::*;
     use crate::record::Record;
@@ -438,6 +356,7 @@ mod tests {
             "ok=1",
             "ok>0",
             "none=",
+            "none!=null,x",
             "nested=x",
             "nested.deep=3",
             "nested.list.9=1",
@@ -471,10 +390,30 @@ mod tests {
             ("=x", "has no key"),
             (" >1", "has no key"),
             ("a==b", "write `a=b`"),
+            ("a == b", "write `a=b`"),
             ("a>b", "`b` is not a number"),
+            ("a>1,2", "`1,2` is not a number"),
             ("a>", "compares numbers"),
+            (
+                "a>1s",
+                "the unit of `a` is not known; it is known of keys that are `duration` or end in `_ms`",
+            ),
+            ("a>1s", "such as `a>1`"),
+            (
+                "duration>ten",
+                "`duration` is in milliseconds: write `duration>1000`",
+            ),
+            (
+                "wait_us>=1d",
+                "`wait_us` is in microseconds: write `wait_us>=1000`",
+            ),
+            (
+                "version>latest",
+                "`latest` is not a version such as `1.10.0`",
+            ),
             ("a~(", "not a regular expression"),
             ("level=loud", "not one of trace"),
+            ("level=warn,loud", "`loud` is not one of trace"),
             ("timestamp>soon", "is not a valid time"),
         ] {
             let message = text.parse::<Term>().unwrap_err().to_string();
@@ -526,7 +465,8 @@ mod tests {
             "\"\"",
             "true",
             "null",
-            "[1]",
+            "[]",
+            "[\"a\",[1]]",
             "{\"y\":1}",
         ] {
             for operator in [">", ">=", "<", "<="] {
@@ -570,6 +510,306 @@ mod tests {
                 "{:?} {}", term, line
             );
         }
+    }
+
+    fn check_answers(json: &str, matching: &[&str], failing: &[&str]) {
+        for term in matching {
+            assert_eq!(answer(term, json), Answer::Matches, "{term} {json}");
+        }
+        for term in failing {
+            assert_eq!(answer(term, json), Answer::Fails, "{term} {json}");
+        }
+    }
+
+    #[test]
+    fn one_of_several_values_is_enough() {
+        check_answers(
+            "500",
+            &[
+                "x=500",
+                "x=499,500",
+                "x=500 , 502",
+                "x!=501,502",
+                "x=,500",
+                "x=5e2,x",
+            ],
+            &[
+                "x=501,502",
+                "x!=500",
+                "x!=501,500",
+                "x!=501, 500",
+                "x=5,00",
+                "x=\"500\"",
+            ],
+        );
+        check_answers(
+            "\"500,502\"",
+            &[
+                "x=500,502",
+                "x=\"500,502\"",
+                "x=a,\"500,502\"",
+                "x!=500",
+                "x!=\"500\",\"502\"",
+            ],
+            &["x!=500,502", "x=500", "x!=\"500,502\"", "x=500, 502"],
+        );
+        check_answers("\"a\"", &["x=\"a\"", "x=\"a\",b", "x=b,a"], &["x!=a,b"]);
+        check_answers("\"\"", &["x=", "x=\"\"", "x=a,\"\""], &["x=a,", "x=,"]);
+        assert!(matches("level=info,warn") && !matches("level!=info,warn"));
+        assert!(matches("timestamp=2026-11-20,2026-11-21T08:15:30.5Z"));
+    }
+
+    #[test]
+    fn blanks_around_a_value_do_not_count_but_in_quotes() {
+        check_answers(
+            "\"acme inc\"",
+            &[
+                "x = acme inc",
+                "x =acme inc ",
+                "x ~ ^acme",
+                "x = \"acme inc\"",
+            ],
+            &["x = \" acme inc\"", "x != acme inc"],
+        );
+        check_answers("\" acme\"", &["x=\" acme\"", "x!=acme"], &["x= acme"]);
+        check_answers("\"\\\"a\\\"\"", &["x=\"a\"", r#"x="\"a\"""#], &["x=a"]);
+    }
+
+    #[test]
+    fn a_value_in_quotes_is_a_text() {
+        check_answers(
+            "\"1.10\"",
+            &["x=\"1.10\"", "x=1.1"],
+            &["x=\"1.1\"", "x!=1.1"],
+        );
+        check_answers("871", &["x>\"870\""], &["x=\"871\""]);
+    }
+
+    #[test]
+    fn one_element_of_a_list_is_enough() {
+        check_answers(
+            r#"["debug","x",7,null,["deep"],{"a":1}]"#,
+            &[
+                "x=debug",
+                "x=no,debug",
+                "x=7",
+                "x=7.0",
+                "x=null",
+                r#"x=["deep"]"#,
+                r#"x={"a":1}"#,
+                "x!=deep",
+                "x!=no",
+                "x>6",
+                "x<8",
+                "x~^debug$",
+                "x~\\[\"deep\"",
+                "x!~^deep",
+                "x.0=debug",
+            ],
+            &[
+                "x!=debug", "x!=x", "x!=no,x", "x=no", "x>7", "x!~^x$", "x~^no",
+            ],
+        );
+        check_answers(r#"["a",1]"#, &[r#"x=["a",1]"#, "x=b,a"], &[r#"x!=["a",1]"#]);
+        check_answers("[]", &["x=[]", "x!=a"], &["x=a", "x!=[]"]);
+        check_answers(r#"{"a":[1.0]}"#, &[r#"x={"a":[1.0]}"#, "x.a=1"], &["x=a"]);
+    }
+
+    #[test]
+    fn a_unit_is_converted_to_that_of_the_key() {
+        let line = line_with(r#"{"duration":1500,"wait_us":1500,"seconds":"1s"}"#);
+        for term in [
+            "x.duration>1s",
+            "x.duration=1.5s",
+            "x.duration=1s,1.5s",
+            "x.duration!=1s",
+            "x.duration<=0.025min",
+            "x.wait_us=1.5ms",
+            "x.wait_us>1400µs",
+            "x.seconds=1s",
+            "x.duration>1499",
+        ] {
+            assert_eq!(answer_for(term, line.as_bytes()), Answer::Matches, "{term}");
+        }
+        assert_eq!(
+            answer_for("x.duration>1.5s", line.as_bytes()),
+            Answer::Fails
+        );
+        assert!(matches("duration<1s") && matches("duration>=871ms"));
+    }
+
+    #[test]
+    fn versions_are_compared_in_their_order() {
+        for (json, matching, failing) in [
+            (
+                "\"1.10\"",
+                &[
+                    "x.version>1.9",
+                    "x.version=1.10",
+                    "x.version=1.10.0",
+                    "x.version!=1.1",
+                ],
+                &[
+                    "x.version=1.1",
+                    "x.version<1.9",
+                    "x.version!=v1.10",
+                    "x.version=1,2",
+                ],
+            ),
+            (
+                "1.9",
+                &[
+                    "x.version<1.10",
+                    "x.version=1.9",
+                    "x.version>1.8.7",
+                    "x.version~^1",
+                ],
+                &[
+                    "x.version>1.10",
+                    "x.version=1.90",
+                    "x.version!=1.9",
+                    "x.version>=2",
+                ],
+            ),
+            (
+                "\"1.10.0-rc.1\"",
+                &[
+                    "x.version<1.10.0",
+                    "x.version>=1.10.0-rc.1",
+                    "x.version>1.9",
+                    "x.version!=1.10.0",
+                ],
+                &[
+                    "x.version=1.10",
+                    "x.version>1.10",
+                    "x.version<1.9",
+                    "x.version>1.10.0-rc.2",
+                ],
+            ),
+        ] {
+            let line = line_with(&format!("{{\"version\":{json}}}"));
+            for (terms, expected) in [(matching, Answer::Matches), (failing, Answer::Fails)] {
+                for term in terms {
+                    assert_eq!(answer_for(term, line.as_bytes()), expected, "{term} {json}");
+                }
+            }
+        }
+        let line = line_with(r#"{"version":"latest"}"#);
+        let answer = |term| answer_for(term, line.as_bytes());
+        assert_eq!(answer("x.version>1"), Answer::OtherType);
+        assert_eq!(answer("x.version=latest"), Answer::Matches);
+    }
+
+    #[test]
+    fn span_is_the_name_of_any_span() {
+        let with_spans = |names: &[&str]| {
+            let mut record = record();
+            let template = record.spans[0].clone();
+            record.spans.clear();
+            for name in names {
+                let mut span = template.clone();
+                (*name).clone_into(&mut span.name);
+                record.spans.push(span);
+            }
+            record.properties.set("span", "own");
+            record
+        };
+        let inside = with_spans(&["root", "leaf"]);
+        for term in [
+            "span=root",
+            "span=leaf",
+            "span=x,leaf",
+            "span!=x",
+            "span~^r",
+            "span!~x",
+        ] {
+            assert!(matches_record(term, &inside), "{term}");
+        }
+        for term in [
+            "span=own",
+            "span!=root",
+            "span!~^l",
+            "span=x",
+            "properties.span=root",
+        ] {
+            assert!(!matches_record(term, &inside), "{term}");
+        }
+        assert!(matches_record("properties.span=own", &inside));
+        let outside = with_spans(&[]);
+        assert!(!matches_record("span!=root", &outside));
+    }
+
+    #[test]
+    fn a_key_may_follow_the_name_of_its_span() {
+        let head = r#"{"timestamp":"2026-11-21T08:15:30.123456Z","level":"INFO","source":"s","target":"t","session":"01936f0e-0000-7000-8000-000000000000","seq":1"#;
+        let line = format!(
+            r#"{head},"properties":{{"a=b":1,"c":{{"x":1}}}},"spans":[{{"name":"req","properties":{{"tenant":"a","os":{{"k":6}}}}}},{{"name":"req","properties":{{"tenant":"b"}}}},{{"name":"c","properties":{{"x":2,"y":3,"a b":4}}}},{{"name":"a b","properties":{{"z":5}}}}]}}"#
+        );
+        for term in [
+            "req.tenant=b",
+            "req.os.k=6",
+            "c.x=1",
+            "c.y=3",
+            "c.\"a b\"=4",
+            "\"a b\".z=5",
+            "\"a=b\"=1",
+            "properties.\"a=b\"=1",
+        ] {
+            assert_eq!(answer_for(term, line.as_bytes()), Answer::Matches, "{term}");
+        }
+        for term in ["req.tenant=a", "c.x=2", "req.x=2", "re.tenant=b", "req.=b"] {
+            assert_eq!(answer_for(term, line.as_bytes()), Answer::Fails, "{term}");
+        }
+    }
+
+    #[test]
+    fn records_are_selected_by_the_keys_that_they_have() {
+        let mut record = record();
+        record.event = None;
+        let line = record.to_line();
+        let raw = RawRecord::at(&line).unwrap();
+        for (key, is_there) in [
+            ("duration", true),
+            ("none", true),
+            ("nested.deep", true),
+            ("nested.list.0", true),
+            ("root.id", true),
+            ("user", true),
+            ("span", true),
+            ("level", true),
+            ("\"a.b\"", true),
+            ("event", false),
+            ("absent", false),
+            ("nested.list.1", false),
+        ] {
+            let answers = [Term::has(key), Term::lacks(key)].map(|term| term.unwrap().answer(&raw));
+            let expected = if is_there {
+                [Answer::Matches, Answer::Fails]
+            } else {
+                [Answer::Fails, Answer::Matches]
+            };
+            assert_eq!(answers, expected, "{key}");
+        }
+        for key in ["", " ", "a=b", ".a", "a>"] {
+            assert!(Term::has(key).is_err(), "{key}");
+        }
+    }
+
+    #[test]
+    fn the_values_of_a_key_are_those_that_are_compared() {
+        let values = |term: &str, json: &str| {
+            let line = line_with(json);
+            let raw = RawRecord::at(line.as_bytes()).unwrap();
+            let values = term.parse::<Term>().unwrap().values_in(&raw);
+            let texts = values.iter().map(|value| value.to_text().into_owned());
+            texts.collect::<Vec<_>>()
+        };
+        assert_eq!(values("x=1", "\"a\""), ["a"]);
+        assert_eq!(values("x=1", "[1,\"a\"]"), ["1", "a"]);
+        assert_eq!(values("x=1", "[]"), ["[]"]);
+        assert_eq!(values("y=1", "1"), [""; 0]);
+        assert_eq!(values("level=warn", "1"), ["INFO"]);
+        assert_eq!(values("seq=9", "1"), ["1"]);
     }
 
     #[test]

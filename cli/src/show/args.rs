@@ -67,8 +67,7 @@ pub(crate) struct ShowArgs {
     /// Show the newest records first
     #[arg(id = "localtel.reverse", short = 'r', long = "reverse")]
     pub(crate) reverse: bool,
-    /// Search the message, event, target and each value; not keys, levels, ids or `key=value`.
-    /// A pattern in lower case ignores case
+    /// Search a row's texts and `key=value`; a pattern in lower case ignores case
     #[arg(
         id = "localtel.grep",
         short = 'g',
@@ -107,6 +106,22 @@ pub(crate) struct ShowArgs {
     /// Show records of sessions whose id starts with ID
     #[arg(id = "localtel.session", long = "session", value_name = "ID")]
     pub(crate) session: Option<String>,
+    /// Show records that have that key
+    #[arg(
+        id = "localtel.has",
+        long = "has",
+        value_name = "KEY",
+        value_parser = suggestion::parse_present_key
+    )]
+    pub(crate) has: Vec<Term>,
+    /// Show records that do not have that key
+    #[arg(
+        id = "localtel.lacks",
+        long = "lacks",
+        value_name = "KEY",
+        value_parser = suggestion::parse_absent_key
+    )]
+    pub(crate) lacks: Vec<Term>,
     /// short, pretty (a block), json (as stored), csv, tsv or fields:time,message,KEY
     #[arg(
         id = "localtel.output",
@@ -148,8 +163,9 @@ pub(crate) struct ShowArgs {
     /// Exit with code 4 if nothing matched
     #[arg(id = "localtel.exit_status", long = "exit-status")]
     pub(crate) exit_status: bool,
-    /// All conditions must match: key=value, key!=value, key>10, key~regex, key!~regex. Files and
-    /// directories, or - for the standard input, are read instead of the application's records
+    /// All conditions must match: key=value, key=one,other, key!=value, key>10, key~regex,
+    /// key!~regex. Files and directories, or - for the standard input, are read instead of the
+    /// application's records
     #[arg(
         id = "localtel.operands",
         value_name = "CONDITION|PATH",
@@ -404,7 +420,8 @@ impl ShowArgs {
         if let Some(pattern) = &self.grep {
             filter = filter.grep(pattern)?;
         }
-        Ok(self.terms().cloned().fold(filter, Filter::term))
+        let terms = self.terms().chain(&self.has).chain(&self.lacks);
+        Ok(terms.cloned().fold(filter, Filter::term))
     }
 
     /// Returns `true` if records about the recording itself are shown: by default in pipes and

@@ -619,13 +619,13 @@ const BUFFER_BYTES: usize = 64 * 1024;
 
 /// Notes and examples for `show`.
 pub(crate) const SHOW_EXAMPLES: &str = "\
-Keys of conditions: timestamp level source target event message session seq, and any property. \
+Keys of conditions: timestamp level source target event message session seq span, and any property. \
 A missing key never matches, not even with `!=`. With -S or -U, all records are shown unless -n is given.
 
 Examples:
   localtel show                                the last 1000 records
   localtel show -l warn --since -2h            warnings and errors of two hours
-  localtel show event=command 'duration>500'   commands of more than 500 ms
+  localtel show event=command 'duration>1.5s'  commands of more than 1.5 seconds
   localtel show -g timeout -o pretty           what mentions it, as blocks
   localtel show -o fields:time,event,duration  a table of these keys
   localtel show --json | jq .properties        as JSON, for other programs
@@ -633,7 +633,7 @@ Examples:
 
 /// Notes and examples for `tail`.
 pub(crate) const TAIL_EXAMPLES: &str = "\
-Keys of conditions: timestamp level source target event message session seq, and any property. \
+Keys of conditions: timestamp level source target event message session seq span, and any property. \
 A missing key never matches, not even with `!=`.
 
 Examples:

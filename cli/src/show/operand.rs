@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 
 use super::super::suggestion;
 use localtel::Error;
-use localtel::admin::ShellWord;
 use localtel::read::Term;
 
 /// An argument without a flag.
@@ -40,13 +39,12 @@ pub(crate) fn parse_operand(text: &str) -> Result<ShowOperand, String> {
 /// Returns the error for a word that is neither a condition nor a path that exists.
 pub(super) fn absent_path(path: &Path) -> Error {
     let text = path.display().to_string();
-    let word = ShellWord(&text);
     let reason = if text.contains('/') {
         format!("`{text}` does not exist")
     } else {
         format!(
-            "`{text}` has no comparison, and there is no file of that name; `-g {word}` searches \
-             for the text, `-l {word}` selects a level, `{text}=...` compares a key"
+            "`{text}` has no comparison, and there is no file of that name; {}",
+            suggestion::uses_of_word(&text)
         )
     };
     Error::invalid("show", reason)

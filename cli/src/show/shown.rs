@@ -62,8 +62,8 @@ impl<'a> ShownLines<'a> {
                 self.own += 1;
                 false
             }
-            FilterVerdict::OtherType { key } => {
-                self.unread.add_not_a_number(key);
+            FilterVerdict::OtherType { key, expected } => {
+                self.unread.add_other_type(key, expected);
                 false
             }
         }

@@ -6,6 +6,7 @@ use std::io::Write;
 
 use super::super::sanitize::{Excerpt, Sanitized};
 use super::inputs::InputLabels;
+use localtel::read::raw::OrderedType;
 use localtel::read::{Damage, DamageKind};
 
 /// Items that could not be read or compared.
@@ -18,8 +19,9 @@ pub(super) struct UnreadCounts {
     denied: u64,
     examples: Vec<DamageExample>,
     notices: Vec<String>,
-    /// Number of skipped records by key, because the value of the key is not a number.
-    not_numbers: BTreeMap<String, u64>,
+    /// Number of skipped records by key, because the value of the key is not of the type that is
+    /// compared.
+    other_types: BTreeMap<String, (OrderedType, u64)>,
     /// The keys that were reported.
     keys_reported: BTreeSet<String>,
 }
@@ -68,11 +70,11 @@ impl UnreadCounts {
         }
     }
 
-    /// Counts a record that was skipped because the value of that key is not a number.
-    pub(super) fn add_not_a_number(&mut self, key: &str) {
-        match self.not_numbers.get_mut(key) {
-            Some(count) => *count += 1,
-            None => drop(self.not_numbers.insert(key.to_owned(), 1)),
+    /// Counts a record that was skipped because the value of that key is not of that type.
+    pub(super) fn add_other_type(&mut self, key: &str, expected: OrderedType) {
+        match self.other_types.get_mut(key) {
+            Some((_, count)) => *count += 1,
+            None => drop(self.other_types.insert(key.to_owned(), (expected, 1))),
         }
     }
 
@@ -88,8 +90,8 @@ impl UnreadCounts {
         self.examples.extend(examples);
         let notices = later.notices.into_iter().take(room(self.notices.len()));
         self.notices.extend(notices);
-        for (key, count) in later.not_numbers {
-            *self.not_numbers.entry(key).or_default() += count;
+        for (key, (expected, count)) in later.other_types {
+            self.other_types.entry(key).or_insert((expected, 0)).1 += count;
         }
     }
 
@@ -103,11 +105,11 @@ impl UnreadCounts {
         drop(self.write(stderr));
     }
 
-    /// Clears everything, except the keys that were reported as not numbers: each is reported once.
+    /// Clears everything, except the keys of other types that were reported: each is reported once.
     pub(super) fn clear(&mut self) {
         let reported = std::mem::take(self);
         self.keys_reported = reported.keys_reported;
-        self.keys_reported.extend(reported.not_numbers.into_keys());
+        self.keys_reported.extend(reported.other_types.into_keys());
     }
 
     fn write(&self, stderr: &mut dyn Write) -> std::io::Result<()> {
@@ -157,13 +159,13 @@ impl UnreadCounts {
                 writeln!(stderr, "  {described}: {}", Excerpt(excerpt))?;
             }
         }
-        for (key, count) in &self.not_numbers {
+        for (key, (expected, count)) in &self.other_types {
             if !self.keys_reported.contains(key) {
                 let records = if *count == 1 { "record" } else { "records" };
                 let key = Sanitized(key);
                 writeln!(
                     stderr,
-                    "skipped {count} {records} in which `{key}` is not a number"
+                    "skipped {count} {records} in which `{key}` is not a {expected}"
                 )?;
             }
         }

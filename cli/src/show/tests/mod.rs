@@ -13,6 +13,7 @@ use time::OffsetDateTime;
 
 use super::*;
 use crate::screen::{Colour, Memory};
+use localtel::read::raw::OrderedType;
 use localtel::read::{Record, SegmentNumber};
 
 #[derive(Debug, Parser)]
@@ -287,16 +288,16 @@ fn a_follower_reports_skipped_values_once() {
     let mut stderr = Vec::new();
     let mut unread = UnreadCounts::default();
     for _ in 0..3 {
-        unread.add_not_a_number("seconds");
+        unread.add_other_type("seconds", OrderedType::Number);
         unread.print(&mut stderr);
         unread.clear();
     }
-    unread.add_not_a_number("size\x1b");
+    unread.add_other_type("version\x1b", OrderedType::Version);
     unread.print(&mut stderr);
     assert_eq!(
         String::from_utf8(stderr).unwrap(),
         "skipped 1 record in which `seconds` is not a number\n\
-         skipped 1 record in which `size\\x1b` is not a number\n"
+         skipped 1 record in which `version\\x1b` is not a version\n"
     );
 }
 
@@ -312,6 +313,13 @@ fn a_grep_pattern_may_begin_with_a_hyphen() {
         assert_eq!(show(&words, &home).1.lines().count(), 1, "{words:?}");
     }
     assert_eq!(show(&["-t", "-x"], &home).1, "");
+    assert_eq!(
+        show(&["--lacks", "x", "--has", "n"], &home)
+            .1
+            .lines()
+            .count(),
+        1
+    );
 }
 
 #[test]
