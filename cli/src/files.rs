@@ -43,6 +43,13 @@ pub(crate) fn kind_of(path: &Path) -> PathKind {
     }
 }
 
+/// Returns `true` if a file has the same content when it is opened again: it is not a pipe or a
+/// device.
+#[expect(clippy::disallowed_methods, reason = "the file belongs to the user")]
+pub(crate) fn is_regular(path: &Path) -> bool {
+    path.is_file()
+}
+
 /// Opens a file for reading.
 #[expect(clippy::disallowed_methods, reason = "the file belongs to the user")]
 pub(crate) fn open(path: &Path) -> io::Result<File> {

@@ -32,7 +32,6 @@ mod pages {
 #[cfg(not(unix))]
 compile_error!("the commands of localtel need a Unix; the library compiles here, and is off");
 
-mod absent_names;
 mod args;
 mod cells;
 mod clear;
@@ -53,6 +52,7 @@ mod files;
 mod foreign;
 mod host;
 mod manual;
+mod near_names;
 mod pager;
 mod palette;
 mod policy;

@@ -138,20 +138,11 @@ impl Term {
         self.key.as_str()
     }
 
-    /// Returns the text that the value must equal, if this is a condition of equality with one text.
-    pub fn equal_to(&self) -> Option<&str> {
-        match &self.test {
-            Test::Equal {
-                wanted,
-                answer: true,
-            } => match wanted.as_slice() {
-                [Operand::Text { text, .. }] => Some(text),
-                _ => None,
-            },
-            Test::Equal { .. }
-            | Test::Ordered { .. }
-            | Test::Search { .. }
-            | Test::Present { .. } => None,
+    /// Returns `true` if this is a condition of equality, `key=value`.
+    pub fn is_equality(&self) -> bool {
+        match self.test {
+            Test::Equal { answer, .. } => answer,
+            Test::Ordered { .. } | Test::Search { .. } | Test::Present { .. } => false,
         }
     }
 

@@ -6,8 +6,8 @@ use std::path::Path;
 
 use toml_edit::{DocumentMut, InlineTable, Item, Table, TableLike, Value};
 
+use super::absent_name::NameKind;
 use super::{RuleKind, StorageLimit, removal};
-use crate::absent_names::NameKind;
 use crate::failure::Failure;
 use localtel::admin::{
     Location, check_age_max, check_rule_name, check_total_bytes_max, is_name_of_secret,

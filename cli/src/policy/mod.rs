@@ -2,6 +2,7 @@
 //! rules for secrets on a text. The library's `policy` defines the rules, and refuses to change a
 //! file that is invalid.
 
+mod absent_name;
 mod change;
 mod removal;
 #[cfg(test)]
@@ -15,8 +16,8 @@ use localtel::policy::Action;
 use localtel::read::Reader;
 use localtel::{Error, ErrorKind, Level};
 
+use self::absent_name::{AbsentName, NameKind};
 use self::change::{Change, EVENTS, PROPERTIES, TARGETS};
-use super::absent_names::{AbsentNames, NameKind};
 use super::cells::{LongWords, Padded, width, wrapped};
 use super::exit::Exit;
 use super::failure::Failure;
@@ -233,34 +234,35 @@ pub(crate) fn run(
     if let Some(note) = change.note() {
         writeln!(screen.stdout, "{note}")?;
     }
-    print_absent_names(&change, location, screen);
+    print_absent_name(&change, location, screen);
     Ok(Exit::Done)
 }
 
 /// Prints a suggestion if a rule names something that no recent record has and similar names occur.
-fn print_absent_names(change: &Change, location: &Location, screen: &mut Screen<'_>) {
+fn print_absent_name(change: &Change, location: &Location, screen: &mut Screen<'_>) {
     let Some((kind, name, word)) = change.named() else {
         return;
     };
     let Ok(reverse) = Reader::reverse(&location.path()) else {
         return;
     };
-    // Rules for properties are case-insensitive.
-    let lower = name.to_lowercase();
-    let mut absent = AbsentNames::new([match kind {
-        NameKind::Property => (kind, lower.as_str()),
-        NameKind::Event | NameKind::Target => (kind, name),
-    }]);
-    absent.compare(NameKind::Property, "message");
+    let mut absent = match kind {
+        // Rules for properties are case-insensitive.
+        NameKind::Property => AbsentName::new(kind, &name.to_lowercase()),
+        NameKind::Event | NameKind::Target => AbsentName::new(kind, name),
+    };
+    if kind == NameKind::Property {
+        absent.compare("message");
+    }
     absent.read_last(reverse);
-    let suggest = |kind: NameKind, near: &str| {
+    let suggest = |near: &str| {
         location.command(&format!(
             "policy {} {} {word}",
             kind.as_str(),
             ShellWord(near)
         ))
     };
-    absent.print("recent record", suggest, screen.stderr);
+    absent.print(suggest, screen.stderr);
 }
 
 /// Adds the next step if the file could not be changed.

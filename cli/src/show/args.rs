@@ -8,7 +8,6 @@ use clap::builder::{PossibleValue, TypedValueParser};
 use clap::{Arg, Command};
 use time::OffsetDateTime;
 
-use super::super::absent_names::NameKind;
 use super::super::columns::Columns;
 use super::super::screen::OutputKind;
 use super::super::suggestion;
@@ -428,7 +427,7 @@ impl ShowArgs {
     /// files, and on a terminal if a session, an event or a target is asked for by name.
     fn shows_own(&self, sink: OutputKind) -> bool {
         let is_named = |term: &Term| {
-            matches!(term.key(), "event" | "target" | "session") && term.equal_to().is_some()
+            matches!(term.key(), "event" | "target" | "session") && term.is_equality()
         };
         let is_asked_for = || {
             !self.event.is_empty()
@@ -437,23 +436,6 @@ impl ShowArgs {
                 || self.terms().any(is_named)
         };
         self.own || !self.no_own && (sink == OutputKind::Pipe || is_asked_for())
-    }
-
-    /// Returns the names of events, targets and properties that records are filtered by.
-    pub(super) fn names(&self) -> impl Iterator<Item = (NameKind, &str)> {
-        let events = self.event.iter().map(|name| (NameKind::Event, name));
-        let targets = self.target.iter().map(|name| (NameKind::Target, name));
-        let names = events.chain(targets);
-        let in_terms = self
-            .terms()
-            .map(|term| match (term.key(), term.equal_to()) {
-                ("event", Some(name)) => (NameKind::Event, name),
-                ("target", Some(name)) => (NameKind::Target, name),
-                (key, _) => (NameKind::Property, key),
-            });
-        names
-            .map(|(kind, name)| (kind, name.as_str()))
-            .chain(in_terms)
     }
 
     /// Returns the conditions.

@@ -64,6 +64,15 @@ impl<'a> ShowInputs<'a> {
         })
     }
 
+    /// Returns `true` if all of them can be read again.
+    pub(super) fn are_rereadable(&self) -> bool {
+        self.list.iter().all(|input| match &input.place {
+            InputPlace::Directory(_) => true,
+            InputPlace::File(path) => files::is_regular(path),
+            InputPlace::Stdin => false,
+        })
+    }
+
     /// Returns `true` if the standard input is among them, whose writer may take its time.
     pub(super) fn has_stdin(&self) -> bool {
         let mut places = self.list.iter().map(|input| &input.place);

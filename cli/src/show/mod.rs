@@ -4,6 +4,7 @@
 mod args;
 mod following;
 mod inputs;
+mod nothing;
 mod operand;
 mod shown;
 mod survey;
@@ -19,7 +20,6 @@ mod wanted;
 use std::io::{BufWriter, Write};
 use std::path::Path;
 
-use super::absent_names::{AbsentNames, NameKind};
 use super::columns::Columns;
 use super::exit::Exit;
 use super::pager::Pager;
@@ -28,7 +28,6 @@ use super::screen::{Colour, OutputKind, OutputStop, Screen};
 use super::table::TableWriter;
 use super::time::Zone;
 use super::view::View;
-use localtel::admin::ShellWord;
 use localtel::read::{Filter, Fold as _, Follower, Item, MergeInput, Merged, Position, Reader};
 use localtel::{Error, Result};
 
@@ -37,6 +36,7 @@ pub(crate) use args::{LineLimit, ShowArgs, as_of_tail};
 use following::Followers;
 use inputs::{InputLabels, reverse_directory};
 pub(crate) use inputs::{NamedInput, ShowInputs};
+use nothing::EmptySelection;
 use shown::{KeptLines, KeptOrder, LineFilter, ShownLines};
 use survey::KeySurvey;
 use unread::UnreadCounts;
@@ -66,6 +66,7 @@ pub(crate) fn run(
     };
     let mut show = Show {
         args,
+        zone,
         inputs,
         lines,
         shown: ShownLines::new(&line_filter, InputLabels::default()),
@@ -104,7 +105,8 @@ pub(crate) fn run(
     };
     let unread = show.shown.unread;
     unread.print(screen.stderr);
-    Ok(end.report(args, inputs, (&line_filter.filter, &unread), screen))
+    let selection = EmptySelection::new(args, zone, &line_filter.filter);
+    Ok(end.report(args, (inputs, &selection), &unread, screen))
 }
 
 /// What is known when everything was shown.
@@ -125,16 +127,18 @@ impl ShowEnd {
     fn report(
         &self,
         args: &ShowArgs,
-        inputs: &ShowInputs<'_>,
-        (filter, unread): (&Filter, &UnreadCounts),
+        (inputs, selection): (&ShowInputs<'_>, &EmptySelection),
+        unread: &UnreadCounts,
         screen: &mut Screen<'_>,
     ) -> Exit {
         print_own(self.own, screen.stderr);
         let is_denied = unread.is_denied() || self.failures > 0;
         let is_nothing = self.matched == 0 && !self.is_reader_gone;
-        if is_nothing && !is_denied {
-            print_absent_names(args, inputs, filter, screen.stderr);
-        }
+        let is_explained = is_nothing
+            && !is_denied
+            && self.own == 0
+            && self.lines != LineLimit::Last(0)
+            && print_reasons(selection, inputs, screen.stderr);
         if let (None, false, LineLimit::Last(count)) = (args.lines, args.follow, self.lines)
             && (self.is_cut || self.matched >= count)
         {
@@ -142,7 +146,8 @@ impl ShowEnd {
                 "only the last {count} records are shown; `-n all` shows all"
             ));
         }
-        if is_nothing && screen.sink == OutputKind::Terminal && !args.wanted.count {
+        let is_silent = is_nothing && !is_explained && !args.wanted.count;
+        if is_silent && screen.sink == OutputKind::Terminal {
             let other = if self.own > 0 { " else" } else { "" };
             screen.print_message(format_args!("nothing{other} matched"));
         }
@@ -229,40 +234,24 @@ fn print_own(count: u64, stderr: &mut dyn Write) {
     drop(writeln!(stderr, "{text}"));
 }
 
-/// Prints suggestions for names that no record has, if nothing matched.
-fn print_absent_names(
-    args: &ShowArgs,
+/// Prints why nothing matched, and returns `true` if a reason was found.
+fn print_reasons(
+    selection: &EmptySelection,
     inputs: &ShowInputs<'_>,
-    filter: &Filter,
     stderr: &mut dyn Write,
-) {
-    let mut absent = AbsentNames::new(args.names());
-    for key in OWN_KEYS {
-        absent.compare(NameKind::Property, key);
+) -> bool {
+    if !inputs.are_rereadable() {
+        return false;
     }
-    // Streams cannot be read again.
-    if inputs.has_stream() {
-        return;
-    }
-    let opened = inputs.list.iter().map(|input| input.open(filter));
-    // An error here only costs the suggestions.
-    let outcome = opened.collect::<Result<Vec<MergeInput>>>();
-    if outcome
-        .and_then(|all| absent.read_all(Merged::new(all)))
-        .is_err()
-    {
-        return;
-    }
-    let records = match filter.earliest() {
-        Some(_) => "record since then",
-        None => "record",
-    };
-    let suggest = |kind, name: &str| match kind {
-        NameKind::Event => format!("--event {}", ShellWord(name)),
-        NameKind::Target => format!("--target {}", ShellWord(name)),
-        NameKind::Property => ShellWord(name).to_string(),
-    };
-    absent.print(records, suggest, stderr);
+    // All records, to know what there is outside of the range.
+    let opened = inputs.list.iter().map(|input| input.open(&Filter::new()));
+    let mut reasons = selection.fold();
+    let read = opened.collect::<Result<Vec<MergeInput>>>().and_then(|all| {
+        let mut merged = Merged::new(all);
+        merged.fold(&mut reasons, || selection.fold(), |_| Ok::<(), Error>(()))
+    });
+    // An error here only costs the reasons.
+    read.is_ok() && reasons.print(stderr)
 }
 
 /// The parts that following needs besides the data and the output.
@@ -366,6 +355,7 @@ fn pass_all(reader: &mut Reader, directory: &Path) -> Result<()> {
 /// A run of showing records.
 struct Show<'a> {
     args: &'a ShowArgs,
+    zone: Zone,
     inputs: &'a ShowInputs<'a>,
     lines: LineLimit,
     shown: ShownLines<'a>,
@@ -547,7 +537,8 @@ impl<'a> Show<'a> {
             is_first = false;
             // Only once: later records may have any name.
             if std::mem::take(&mut is_all_read) && self.shown.matched == 0 {
-                print_absent_names(self.args, self.inputs, filter, context.stderr);
+                let selection = EmptySelection::new(self.args, self.zone, filter);
+                print_reasons(&selection, self.inputs, context.stderr);
             }
             if (context.is_reader_gone)() {
                 return Err(OutputStop::ReaderGone);
@@ -601,18 +592,6 @@ fn followers(opened: Vec<OpenInput<'_>>, start: StartPoint) -> Result<Followers>
 
 /// Number of records that are buffered for sorting before all except the last ones are dropped.
 const SORTED_LEAST: usize = 1000;
-
-/// The keys that each record has.
-const OWN_KEYS: [&str; 8] = [
-    "timestamp",
-    "level",
-    "source",
-    "target",
-    "event",
-    "message",
-    "session",
-    "seq",
-];
 
 /// Size of the output buffer: one write for a few hundred records.
 const BUFFER_BYTES: usize = 64 * 1024;
