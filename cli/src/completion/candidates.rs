@@ -206,6 +206,7 @@ fn keys(recorded: &RecordedNames<'_>) -> Vec<String> {
         "source",
         "message",
         "session",
+        "span",
         "seq",
         "timestamp",
     ];

@@ -190,6 +190,7 @@ impl WantedNames<'_> {
                     }
                 }
             }
+            Self::Values("span") => raw.spans.iter().for_each(|(name, _)| each(&name.decoded())),
             Self::Values(key) => {
                 if let Some(value) = value_of(raw, key).filter(|value| !value.is_empty()) {
                     each(&value);

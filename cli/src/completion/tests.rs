@@ -164,6 +164,9 @@ fn keys_and_frequent_values_are_offered_in_conditions() {
             &["route=/v1/pay", "route=/v1/refund"],
         ),
         ("localtel show tenant=", &["tenant=acme"]),
+        ("localtel show span=", &["span=request"]),
+        ("localtel show --has stat", &["status"]),
+        ("localtel show status=200 --lacks ro", &["route"]),
         ("localtel show level=", &["level=info"]),
         ("localtel show config.file=", &["config.file=a.toml"]),
         ("localtel show list=", &[]),
@@ -257,6 +260,7 @@ fn values_that_a_terminal_does_not_show_are_left_out() {
         "source=",
         "message=",
         "session=",
+        "span=",
         "seq=",
         "timestamp=",
     ];
