@@ -102,6 +102,14 @@ impl View {
         has_clock.then(|| ShownDay::of(self.zone.show(moment(time()))))
     }
 
+    /// Returns the line for records that are left out, for formats that people read.
+    pub(crate) fn separator(&self) -> &'static [u8] {
+        match self.format {
+            Format::Short | Format::Pretty => b"--\n",
+            Format::Json | Format::Fields | Format::Tsv | Format::Csv => b"",
+        }
+    }
+
     /// Adds the line of a day.
     pub(crate) fn push_day(&self, out: &mut Vec<u8>, day: ShownDay) {
         self.styles.event.push(out, |out| push(out, day));

@@ -13,6 +13,7 @@ use super::super::screen::OutputKind;
 use super::super::suggestion;
 use super::super::time::{Bound, Zone, ZoneArgs, parse};
 use super::super::view::Format;
+use super::context::ContextArgs;
 use super::inputs::{NamedInput, ShowInputs};
 use super::operand::{ShowOperand, absent_path, parse_operand};
 use super::wanted::WantedArgs;
@@ -55,6 +56,9 @@ pub(crate) struct ShowArgs {
     /// How many records are shown.
     #[command(flatten)]
     pub(crate) wanted: WantedArgs,
+    /// The records around those that match.
+    #[command(flatten)]
+    pub(crate) context: ContextArgs,
     /// Keep running, and show new records as they are written
     #[arg(
         id = "localtel.follow",
@@ -269,6 +273,16 @@ pub(crate) enum LineLimit {
     Last(u64),
 }
 
+impl LineLimit {
+    /// Returns the number of records that are kept until all that exist were read.
+    pub(super) fn kept(self) -> Option<u64> {
+        match self {
+            Self::All | Self::Last(0) => None,
+            Self::Last(count) => Some(count),
+        }
+    }
+}
+
 impl FromStr for LineLimit {
     type Err = &'static str;
 
@@ -300,6 +314,21 @@ impl ShowArgs {
             return Err(Error::invalid(
                 "--follow",
                 "only directories are followed; for a file: `tail -F FILE | localtel show -`",
+            ));
+        }
+        let without_context = [
+            (self.reverse, "--reverse"),
+            (self.sort, "--sort"),
+            (self.wanted.count, "--count"),
+        ];
+        if let Some((_, flag)) = without_context
+            .into_iter()
+            .find(|(is_given, _)| self.context.size().is_some() && *is_given)
+        {
+            return Err(Error::invalid(
+                flag,
+                "cannot be combined with -A, -B, -C and --same, which show records as they were \
+                 written",
             ));
         }
         let ends = [

@@ -2,6 +2,7 @@
 //! formats a record, the library's filter matches records, and its reader finds them.
 
 mod args;
+mod context;
 mod following;
 mod inputs;
 mod nothing;
@@ -33,6 +34,7 @@ use localtel::{Error, Result};
 
 use args::ColumnChoice;
 pub(crate) use args::{LineLimit, ShowArgs, as_of_tail};
+use context::{Context, ContextFold};
 use following::Followers;
 use inputs::{InputLabels, reverse_directory};
 pub(crate) use inputs::{NamedInput, ShowInputs};
@@ -65,6 +67,10 @@ pub(crate) fn run(
         wanted: args.wanted.wanted(),
     };
     let mut show = Show {
+        context: args
+            .context
+            .size()
+            .map(|size| Context::new(size, lines.kept())),
         args,
         zone,
         inputs,
@@ -307,7 +313,7 @@ fn start_of(
     let LineLimit::Last(count) = lines else {
         return Ok(StartPoint::First);
     };
-    // Sorted or reversed records are counted when they are shown.
+    // Sorted or reversed records, and those with context, are counted when they are shown.
     if count == 0 {
         return Ok(StartPoint::End);
     }
@@ -315,7 +321,8 @@ fn start_of(
         .iter()
         .map(|opened| opened.named.directory())
         .collect();
-    let Some(directories) = directories.filter(|_| !args.reverse && !args.sort) else {
+    let is_counted_later = args.reverse || args.sort || args.context.size().is_some();
+    let Some(directories) = directories.filter(|_| !is_counted_later) else {
         return Ok(StartPoint::First);
     };
     let reversed = directories
@@ -359,6 +366,7 @@ struct Show<'a> {
     inputs: &'a ShowInputs<'a>,
     lines: LineLimit,
     shown: ShownLines<'a>,
+    context: Option<Context>,
 }
 
 impl<'a> Show<'a> {
@@ -402,6 +410,10 @@ impl<'a> Show<'a> {
         };
         let names: Vec<&NamedInput> = opened.iter().map(|opened| opened.named).collect();
         self.shown.labels = InputLabels::new(&names, self.inputs.is_named());
+        if self.context.is_some() {
+            let merged = Merged::new(opened.into_iter().map(|opened| opened.input));
+            return self.streamed(merged, out);
+        }
         let keeps_order = matches!(self.lines, LineLimit::All) || !self.inputs.has_stream();
         if self.args.sort || (self.inputs.has_stream() && (self.args.reverse || !keeps_order)) {
             return self.kept(opened, out);
@@ -434,12 +446,50 @@ impl<'a> Show<'a> {
                 out.flush()?;
             }
             let Some((input, item)) = merged.next_item()? else {
-                return Ok(());
+                return self.release(out);
             };
             self.shown.input(input);
-            item.fold(&mut self.shown);
-            self.shown.write(out)?;
+            let Some(context) = &mut self.context else {
+                item.fold(&mut self.shown);
+                self.shown.write(out)?;
+                continue;
+            };
+            let mut fold = ContextFold {
+                context,
+                shown: &mut self.shown,
+            };
+            item.fold(&mut fold);
+            fold.write(out)?;
         }
+    }
+
+    /// Shows the last matches with their context, if they were kept until now.
+    fn release(&mut self, out: &mut dyn Write) -> std::result::Result<(), OutputStop> {
+        let Some(context) = &mut self.context else {
+            return Ok(());
+        };
+        context.release(&mut self.shown);
+        let mut fold = ContextFold {
+            context,
+            shown: &mut self.shown,
+        };
+        fold.write(out)
+    }
+
+    /// Shows what is new in directories that are followed. Returns whether there was anything.
+    fn poll(
+        &mut self,
+        followers: &mut Followers,
+        out: &mut dyn Write,
+    ) -> std::result::Result<bool, OutputStop> {
+        let Some(context) = &mut self.context else {
+            return followers.poll(&mut self.shown, |shown| shown.write(out));
+        };
+        let mut fold = ContextFold {
+            context,
+            shown: &mut self.shown,
+        };
+        followers.poll(&mut fold, |fold| fold.write(out))
     }
 
     fn reversed(
@@ -521,9 +571,10 @@ impl<'a> Show<'a> {
         self.shown.labels = InputLabels::new(&followers.inputs(), is_named);
         let mut is_first = true;
         loop {
-            if followers.poll(&mut self.shown, |shown| shown.write(out))? {
+            if self.poll(&mut followers, out)? {
                 continue;
             }
+            self.release(out)?;
             out.flush()?;
             // Following has no end, so unreadable data is reported at once.
             self.shown.unread.print(context.stderr);

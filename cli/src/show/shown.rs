@@ -51,7 +51,7 @@ impl<'a> ShownLines<'a> {
     }
 
     /// Returns `true` if the filter passes a record, and counts it.
-    fn passes(&mut self, raw: &RawRecord<'_>) -> bool {
+    pub(super) fn passes(&mut self, raw: &RawRecord<'_>) -> bool {
         match self.line_filter.filter.verdict(raw) {
             FilterVerdict::Passes => {
                 self.matched += 1;
@@ -69,6 +69,25 @@ impl<'a> ShownLines<'a> {
         }
     }
 
+    /// Returns the input of the lines.
+    pub(super) fn input_of_lines(&self) -> usize {
+        self.input
+    }
+
+    /// Adds a record; `line` has the stored bytes.
+    pub(super) fn push(&mut self, line: &[u8], raw: &RawRecord<'_>) {
+        let view = &self.line_filter.view;
+        self.begin(view.day_of(|| raw.time()));
+        let label = self.labels.column(self.input);
+        view.push(&mut self.bytes, label, line, raw);
+    }
+
+    /// Adds the line for records that are left out, if the format has one.
+    pub(super) fn push_gap(&mut self) {
+        let separator = self.line_filter.view.separator();
+        self.bytes.extend_from_slice(separator);
+    }
+
     /// Adds a record that was kept.
     pub(super) fn add(&mut self, kept: &KeptRecord) {
         self.begin(kept.day);
@@ -83,7 +102,7 @@ impl<'a> ShownLines<'a> {
     }
 
     /// Returns `true` if no more records are wanted.
-    fn is_complete(&self) -> bool {
+    pub(super) fn is_complete(&self) -> bool {
         self.matched >= self.line_filter.wanted.most()
     }
 
@@ -129,10 +148,7 @@ impl Fold for ShownLines<'_> {
         }
         let wanted = self.line_filter.wanted;
         if let WantedLines::All | WantedLines::First(_) = wanted {
-            let view = &self.line_filter.view;
-            self.begin(view.day_of(|| raw.time()));
-            let label = self.labels.column(self.input);
-            view.push(&mut self.bytes, label, line.bytes(), raw);
+            self.push(line.bytes(), raw);
         }
         if let WantedLines::First(_) = wanted {
             self.ends.push(self.bytes.len());

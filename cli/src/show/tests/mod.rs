@@ -1,5 +1,6 @@
 //! Tests of `show` and `tail` in memory, against directories that are written by hand.
 
+mod context;
 mod wanted;
 
 use std::ffi::OsString;
