@@ -291,6 +291,7 @@ mod tests {
             ("properties.level,level", "mine INFO"),
             ("span,spans_left_out", "outer:inner 3"),
             ("a,id,x,missing", "2 2 far -"),
+            ("outer.x,outer.id,inner.id,inner.x", "far 1 2 -"),
             ("a.b,os.kernel.1,os.none,os", "dot 1 - {\"kernel\":[6,1]}"),
         ] {
             assert_eq!(cells(names, LINE), expected, "{names}");

@@ -48,6 +48,7 @@ impl ColourChoice {
             .long("color")
             .alias("colour")
             .value_name("WHEN")
+            .help_heading(None)
             .global(true)
             .value_parser(clap::builder::EnumValueParser::<Self>::new())
             .hide_possible_values(true)

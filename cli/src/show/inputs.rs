@@ -5,6 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::super::cells::{Padded, width};
 use super::super::files::{self, PathKind};
 use super::super::sanitize::{Sanitized, push};
 use super::super::selection::name_of;
@@ -188,12 +189,13 @@ impl InputLabels {
     pub(super) fn new(inputs: &[&NamedInput], is_named: bool) -> Self {
         let shown = |input: &&NamedInput| Sanitized(&input.name).to_string();
         let in_column = |input: &&NamedInput| end_of(&shown(input));
-        let width = |input| in_column(input).chars().count();
-        let widest = inputs.iter().map(width).max().unwrap_or(0);
+        let widths = inputs.iter().map(|input| width(&in_column(input)));
+        let widest = widths.max().unwrap_or(0);
         let label = |input: &&NamedInput| {
             let mut column = Vec::new();
             if is_named {
-                push(&mut column, format_args!("{:widest$}  ", in_column(input)));
+                let name = in_column(input);
+                push(&mut column, format_args!("{}  ", Padded(&name, widest)));
             }
             InputLabel {
                 name: shown(input),
@@ -244,13 +246,14 @@ impl InputLabels {
 
 /// Returns a name that fits the first column: the end of a long path.
 fn end_of(name: &str) -> String {
-    let letters = name.chars().count();
-    if letters <= COLUMN_LETTERS_MAX {
+    if width(name) <= COLUMN_CELLS_MAX {
         return name.to_owned();
     }
-    let end = name.chars().skip(letters + 1 - COLUMN_LETTERS_MAX);
-    std::iter::once('…').chain(end).collect()
+    let starts = name.char_indices().map(|(start, _)| start);
+    let mut ends = starts.filter_map(|start| name.get(start..));
+    let end = ends.find(|end| width(end) < COLUMN_CELLS_MAX);
+    format!("…{}", end.unwrap_or_default())
 }
 
 /// The width of the longest name in the first column.
-const COLUMN_LETTERS_MAX: usize = 24;
+const COLUMN_CELLS_MAX: usize = 24;
