@@ -83,8 +83,13 @@ impl<'a> TableWriter<'a> {
         if is_table { self } else { &mut *self.out }
     }
 
-    /// Writes the whole lines that wait.
+    /// Writes the whole lines that wait. The headings wait for a row, which decides their widths.
     fn write_lines(&mut self) -> io::Result<()> {
+        let waiting = self.waiting.split(|byte| *byte == b'\n');
+        let rows = waiting.filter(|line| line.contains(&b'\x1f'));
+        if self.columns.is_empty() && rows.take(2).count() < 2 {
+            return Ok(());
+        }
         let end = self.waiting.iter().rposition(|byte| *byte == b'\n');
         let rest = self.waiting.split_off(end.map_or(0, |end| end + 1));
         let lines = std::mem::replace(&mut self.waiting, rest);
@@ -219,6 +224,14 @@ long name      1200  gone
         let coloured = table(Colour::On, &[rows]);
         assert!(coloured.contains('\x1b'));
         assert_eq!(escape.replace_all(&coloured, ""), expected);
+    }
+
+    #[test]
+    fn headings_wait_for_a_row_to_be_aligned_with() {
+        let rows: [&[&[&str]]; 2] = [&[&["a", "b"]], &[&["wide", "1"], &["x", "20"]]];
+        let shown = table(Colour::Off, &rows);
+        assert_eq!(shown, "a      b\nwide   1\nx     20\n");
+        assert_eq!(table(Colour::Off, &rows[..1]), "");
     }
 
     #[test]
