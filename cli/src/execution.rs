@@ -154,6 +154,9 @@ fn dispatch(
         AnyCommand::OnPlace(AppCommand::Show(args)) if args.has_paths() => {
             show_paths(&args, selection, environment, screen)
         }
+        AnyCommand::OnPlace(AppCommand::Tail(args)) if args.has_paths() => {
+            show_paths(&args.into_tail(), selection, environment, screen)
+        }
         AnyCommand::OnPlace(
             command @ (AppCommand::Show(_) | AppCommand::Tail(_) | AppCommand::Status(_)),
         ) => match selection::find_all(selection, environment)? {
@@ -358,7 +361,7 @@ pub(crate) fn on_place(
         return Err(Failure::usage("`--all` needs the command `localtel`"));
     }
     match command {
-        AppCommand::Show(args) if args.has_paths() => Err(Failure::usage(
+        AppCommand::Show(args) | AppCommand::Tail(args) if args.has_paths() => Err(Failure::usage(
             "only the telemetry of this application is shown, and no other files",
         )),
         AppCommand::Show(args) => {

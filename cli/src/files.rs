@@ -3,6 +3,7 @@
 
 use std::fs::File;
 use std::io::{self, Read as _};
+use std::os::fd::AsFd as _;
 use std::path::Path;
 
 /// Reads a whole file; returns `None` if it has more than `bytes_max` bytes. A pipe is read to its
@@ -54,6 +55,11 @@ pub(crate) fn is_regular(path: &Path) -> bool {
 #[expect(clippy::disallowed_methods, reason = "the file belongs to the user")]
 pub(crate) fn open(path: &Path) -> io::Result<File> {
     File::open(path)
+}
+
+/// Returns the standard input, without the lock that the process holds for answers.
+pub(crate) fn stdin() -> io::Result<File> {
+    Ok(io::stdin().as_fd().try_clone_to_owned()?.into())
 }
 
 /// Returns `true` if a file of that name exists and this user can see it.

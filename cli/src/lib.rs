@@ -48,7 +48,6 @@ mod exit;
 mod explain;
 mod failure;
 mod files;
-#[cfg(test)]
 mod foreign;
 mod host;
 mod manual;

@@ -130,6 +130,11 @@ impl View {
         out
     }
 
+    /// Returns `true` if the line itself is shown.
+    pub(crate) fn is_line(&self) -> bool {
+        self.format == Format::Json
+    }
+
     /// Adds one record; `line` has the stored bytes, and `label` names its input in a
     /// row: it is the first column, and on a terminal the one behind the level.
     pub(crate) fn push(&self, out: &mut Vec<u8>, label: &[u8], line: &[u8], raw: &RawRecord<'_>) {

@@ -459,3 +459,41 @@ const STEP_BYTES: usize = 256 * 1024;
 /// Number of bytes that are kept before the offset that is read, and at most twice as many, where
 /// there is no seek table: a segment of the default size.
 const KEPT_BYTES: usize = 16 << 20;
+
+#[cfg(test)]
+mod tests {
+    use ruzstd::encoding::{CompressionLevel, compress_to_vec};
+
+    use super::*;
+
+    fn plain(bytes: Vec<u8>) -> String {
+        let mut text = String::new();
+        let mut plain = decompressed(io::Cursor::new(bytes)).unwrap();
+        plain.read_to_string(&mut text).unwrap();
+        text
+    }
+
+    #[test]
+    fn a_stream_is_decompressed_by_its_first_bytes() {
+        let frame = |text: &[u8]| compress_to_vec(text, CompressionLevel::Fastest);
+        let frames = [frame(b"one\n"), frame(b"two\n")].concat();
+        assert_eq!(plain(frames), "one\ntwo\n");
+        assert_eq!(plain(b"plain\n".to_vec()), "plain\n");
+        assert_eq!(plain(Vec::new()), "");
+    }
+
+    #[cfg(feature = "gzip")]
+    #[test]
+    fn a_stream_of_gzip_is_decompressed() {
+        use std::io::Write as _;
+
+        let member = |text: &[u8]| {
+            let level = flate2::Compression::fast();
+            let mut encoder = flate2::write::GzEncoder::new(Vec::new(), level);
+            encoder.write_all(text).unwrap();
+            encoder.finish().unwrap()
+        };
+        let members = [member(b"one\n"), member(b"two\n")].concat();
+        assert_eq!(plain(members), "one\ntwo\n");
+    }
+}

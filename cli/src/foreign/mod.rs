@@ -148,6 +148,14 @@ fn records(
             let batch = tape.object(line).into_iter();
             batch.for_each(|batch| otlp::records(batch, &mut count));
         }
+        // The first lines of a pipe may be the messages of the program that starts the logger.
+        ForeignFormat::Text if line.starts_with('{') => {
+            let format = tape.object(line).map(recognition::format_of_object);
+            let format = format.filter(|format| *format != ForeignFormat::Text);
+            if let Some(format) = format {
+                return records(format, line, tape, each);
+            }
+        }
         ForeignFormat::Text => {}
     }
     if !is_read {

@@ -71,7 +71,7 @@ fn is_start_of_own(line: &[u8]) -> bool {
 }
 
 /// Recognises the format of an object.
-fn format_of_object(object: Json<'_>) -> ForeignFormat {
+pub(super) fn format_of_object(object: Json<'_>) -> ForeignFormat {
     let first = |name: &str| {
         let mut members = object.members();
         members

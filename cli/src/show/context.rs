@@ -14,7 +14,7 @@ use clap::{Args, ValueEnum};
 use super::super::screen::OutputStop;
 use super::shown::ShownLines;
 use localtel::read::raw::RawRecord;
-use localtel::read::{Damage, Fold, Line, Notice, Position};
+use localtel::read::{Damage, Fold, Line, Notice, Position, Timestamp};
 
 /// The flags for the records around those that match.
 #[derive(Debug, Clone, Copy, Default, Args)]
@@ -118,6 +118,8 @@ struct StoredLine {
     input: usize,
     position: Position,
     bytes: Vec<u8>,
+    /// The record as a line of localtel, if the line is in another format.
+    rewritten: Option<Vec<u8>>,
 }
 
 /// A match, the lines before it, and those that are shown after it.
@@ -181,7 +183,12 @@ impl Context {
     }
 
     /// Adds a record that was read.
-    fn add(&mut self, line: Line<'_>, raw: &RawRecord<'_>, shown: &mut ShownLines<'_>) {
+    fn add(
+        &mut self,
+        (line, rewritten): (Line<'_>, Option<&[u8]>),
+        raw: &RawRecord<'_>,
+        shown: &mut ShownLines<'_>,
+    ) {
         self.time += 1;
         let is_open = self.kept.is_some() || !shown.is_complete();
         let is_match = is_open && shown.passes(raw);
@@ -190,6 +197,7 @@ impl Context {
                 input: shown.input_of_lines(),
                 position: line.position(),
                 bytes: line.bytes().to_vec(),
+                rewritten: rewritten.map(<[u8]>::to_vec),
             })
         };
         let Some(key) = self.size.key_of(raw) else {
@@ -284,10 +292,13 @@ impl Context {
             }
             is_after_repeated = one.is_repeated;
             self.is_any_printed = true;
-            let line = Line::new(one.line.position, &one.line.bytes);
+            let StoredLine {
+                bytes, rewritten, ..
+            } = &*one.line;
+            let record = Line::new(one.line.position, rewritten.as_ref().unwrap_or(bytes));
             shown.input(one.line.input);
             // It was read before.
-            drop(line.read_raw(|raw| shown.push(line.bytes(), raw)));
+            drop(record.read_raw(|raw| shown.push(bytes, raw)));
         }
     }
 
@@ -397,7 +408,19 @@ impl Fold for ContextFold<'_, '_> {
     }
 
     fn line(&mut self, line: Line<'_>, raw: &RawRecord<'_>) {
-        self.context.add(line, raw, self.shown);
+        self.context.add((line, None), raw, self.shown);
+    }
+
+    fn text_after(&mut self, time: Timestamp) {
+        self.shown.text_after(time);
+    }
+
+    fn text(&mut self, line: Line<'_>) {
+        let mut rewriters = std::mem::take(&mut self.shown.rewriters);
+        rewriters.rewrite(line, |raw, record| {
+            self.context.add((line, Some(record)), raw, self.shown);
+        });
+        self.shown.rewriters = rewriters;
     }
 
     fn damage(&mut self, damage: Damage) {

@@ -1,19 +1,18 @@
 //! The inputs of `show` and `tail`: telemetry directories, files and the standard input, and how
 //! the output names them where there are several. `selection` decides which they are.
 
-use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::super::cells::{Padded, width};
 use super::super::files::{self, PathKind};
+use super::super::foreign::Rewriter;
 use super::super::sanitize::{Sanitized, push};
 use super::super::selection::name_of;
+use super::streams::{Rewriters, open_file, open_stdin};
+use localtel::Result;
 use localtel::admin::Location;
-use localtel::read::{
-    Damage, Filter, LineStream, MergeInput, Position, Reader, Reverse, decompressed,
-};
-use localtel::{Error, Result};
+use localtel::read::{Damage, Filter, MergeInput, Position, Reader, Reverse};
 
 /// The inputs of a command.
 pub(crate) struct ShowInputs<'a> {
@@ -136,22 +135,33 @@ impl NamedInput {
 
     /// Opens it for reading forwards. Data of directories that certainly is too old for the filter
     /// is skipped.
-    pub(super) fn open(&self, filter: &Filter) -> Result<MergeInput> {
-        match &self.place {
-            InputPlace::Directory(path) => Ok(open_directory(path, filter)?.into()),
-            InputPlace::File(path) => {
-                let failed = |error| Error::io("read", path)(error);
-                let file = files::open(path).map_err(failed)?;
-                let lines = decompressed(file).map_err(failed)?;
-                Ok(LineStream::of_records(lines).into())
+    pub(super) fn open(&self, filter: &Filter) -> Result<OpenInput<'_>> {
+        let stream = match &self.place {
+            InputPlace::Directory(path) => {
+                return Ok(OpenInput {
+                    named: self,
+                    input: open_directory(path, filter)?.into(),
+                    rewriter: None,
+                });
             }
-            InputPlace::Stdin => {
-                let failed = |error| Error::io("read", Path::new("the standard input"))(error);
-                let lines = decompressed(io::stdin()).map_err(failed)?;
-                Ok(LineStream::of_records(lines).into())
-            }
-        }
+            InputPlace::File(path) => open_file(path)?,
+            InputPlace::Stdin => open_stdin()?,
+        };
+        Ok(OpenInput {
+            named: self,
+            input: stream.lines.into(),
+            rewriter: stream.rewriter,
+        })
     }
+}
+
+/// An input that is open.
+#[derive(Debug)]
+pub(super) struct OpenInput<'a> {
+    pub(super) named: &'a NamedInput,
+    pub(super) input: MergeInput,
+    /// Rewrites the lines, if they are not localtel's.
+    pub(super) rewriter: Option<Rewriter>,
 }
 
 /// Opens a directory; segments that are known to be older than the filter are skipped.
@@ -182,31 +192,48 @@ struct InputLabel {
     /// The first column of each row of the input.
     column: Vec<u8>,
     is_stream: bool,
+    /// Rewrites the lines, if they are not localtel's.
+    rewriter: Option<Rewriter>,
 }
 
 impl InputLabels {
-    /// Returns the labels of inputs; `is_named` tells whether rows begin with the name.
-    pub(super) fn new(inputs: &[&NamedInput], is_named: bool) -> Self {
-        let shown = |input: &&NamedInput| Sanitized(&input.name).to_string();
-        let in_column = |input: &&NamedInput| end_of(&shown(input));
-        let widths = inputs.iter().map(|input| width(&in_column(input)));
+    /// Returns the labels of directories; `is_named` tells whether rows begin with the name.
+    pub(super) fn of_directories(inputs: &[&NamedInput], is_named: bool) -> Self {
+        Self::new(inputs.iter().map(|input| (*input, None)), is_named)
+    }
+
+    /// Returns the labels of inputs.
+    pub(super) fn of_opened<'a>(inputs: &'a [OpenInput<'_>], is_named: bool) -> Self {
+        let with_rewriter = |opened: &'a OpenInput<'_>| (opened.named, opened.rewriter.clone());
+        Self::new(inputs.iter().map(with_rewriter), is_named)
+    }
+
+    fn new<'a>(
+        inputs: impl Iterator<Item = (&'a NamedInput, Option<Rewriter>)> + Clone,
+        is_named: bool,
+    ) -> Self {
+        let in_column = |input: &NamedInput| end_of(&Sanitized(&input.name).to_string());
+        let widths = inputs.clone().map(|(input, _)| width(&in_column(input)));
         let widest = widths.max().unwrap_or(0);
-        let label = |input: &&NamedInput| {
+        let label = |(input, rewriter): (&NamedInput, Option<Rewriter>)| {
             let mut column = Vec::new();
             if is_named {
                 let name = in_column(input);
                 push(&mut column, format_args!("{}  ", Padded(&name, widest)));
             }
             InputLabel {
-                name: shown(input),
+                name: Sanitized(&input.name).to_string(),
                 column,
-                is_stream: match input.place {
-                    InputPlace::Directory(_) => false,
-                    InputPlace::File(_) | InputPlace::Stdin => true,
-                },
+                is_stream: input.directory().is_none(),
+                rewriter,
             }
         };
-        Self(inputs.iter().map(label).collect())
+        Self(inputs.map(label).collect())
+    }
+
+    /// Returns what rewrites the lines of each input, to begin with.
+    pub(super) fn rewriters(&self) -> Rewriters {
+        Rewriters::new(self.0.iter().map(|label| label.rewriter.clone()))
     }
 
     /// Returns the first column of the rows of an input.

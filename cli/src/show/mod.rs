@@ -8,6 +8,7 @@ mod inputs;
 mod nothing;
 mod operand;
 mod shown;
+mod streams;
 mod survey;
 #[cfg(test)]
 #[expect(
@@ -36,10 +37,11 @@ use args::ColumnChoice;
 pub(crate) use args::{LineLimit, ShowArgs, as_of_tail};
 use context::{Context, ContextFold};
 use following::Followers;
-use inputs::{InputLabels, reverse_directory};
+use inputs::{InputLabels, OpenInput, reverse_directory};
 pub(crate) use inputs::{NamedInput, ShowInputs};
 use nothing::EmptySelection;
 use shown::{KeptLines, KeptOrder, LineFilter, ShownLines};
+use streams::Rewritten;
 use survey::KeySurvey;
 use unread::UnreadCounts;
 use wanted::WantedLines;
@@ -212,21 +214,22 @@ fn columns(
 /// Finds the columns of all records to show.
 fn seen_columns(inputs: &ShowInputs<'_>, filter: &Filter, start: &StartPoint) -> Result<Columns> {
     // What cannot be opened was reported.
-    let opened = inputs.list.iter().filter_map(|named| {
-        let input = named.open(filter).ok()?;
-        Some(OpenInput { named, input })
-    });
+    let opened = inputs
+        .list
+        .iter()
+        .filter_map(|named| named.open(filter).ok());
     let opened = opened.collect();
     let opened = match start {
         StartPoint::First => opened,
         StartPoint::At(starts) => from(opened, starts.clone()),
         StartPoint::End => return Ok(Columns::default()),
     };
+    let labels = InputLabels::of_opened(&opened, false);
     let mut merged = Merged::new(opened.into_iter().map(|opened| opened.input));
-    let empty = || KeySurvey::new(filter);
+    let empty = || Rewritten::new(KeySurvey::new(filter), labels.rewriters());
     let mut survey = empty();
     merged.fold(&mut survey, empty, |_| Ok::<(), Error>(()))?;
-    survey.columns()
+    survey.fold.columns()
 }
 
 /// Prints how many records of localtel itself are not shown.
@@ -250,26 +253,24 @@ fn print_reasons(
         return false;
     }
     // All records, to know what there is outside of the range.
-    let opened = inputs.list.iter().map(|input| input.open(&Filter::new()));
-    let mut reasons = selection.fold();
-    let read = opened.collect::<Result<Vec<MergeInput>>>().and_then(|all| {
-        let mut merged = Merged::new(all);
-        merged.fold(&mut reasons, || selection.fold(), |_| Ok::<(), Error>(()))
-    });
+    let everything = Filter::new();
+    let opened = inputs.list.iter().map(|input| input.open(&everything));
     // An error here only costs the reasons.
-    read.is_ok() && reasons.print(stderr)
+    let Ok(opened) = opened.collect::<Result<Vec<OpenInput<'_>>>>() else {
+        return false;
+    };
+    let labels = InputLabels::of_opened(&opened, false);
+    let mut merged = Merged::new(opened.into_iter().map(|opened| opened.input));
+    let empty = || Rewritten::new(selection.fold(), labels.rewriters());
+    let mut reasons = empty();
+    let read = merged.fold(&mut reasons, empty, |_| Ok::<(), Error>(()));
+    read.is_ok() && reasons.fold.print(stderr)
 }
 
 /// The parts that following needs besides the data and the output.
 struct FollowContext<'a> {
     stderr: &'a mut dyn Write,
     is_reader_gone: &'a dyn Fn() -> bool,
-}
-
-/// An input that is open.
-struct OpenInput<'a> {
-    named: &'a NamedInput,
-    input: MergeInput,
 }
 
 /// Opens the inputs, and returns the number of those that could not be opened. An error of the only
@@ -282,7 +283,7 @@ fn open<'a>(
     let mut opened = Vec::new();
     for named in &inputs.list {
         match named.open(filter) {
-            Ok(input) => opened.push(OpenInput { named, input }),
+            Ok(input) => opened.push(input),
             Err(error) if inputs.list.len() == 1 => return Err(error),
             // A closed stderr is not an error.
             Err(error) => drop(writeln!(stderr, "{}", Sanitized(&error.chain()))),
@@ -408,8 +409,8 @@ impl<'a> Show<'a> {
             StartPoint::At(starts) => from(opened, starts),
             StartPoint::End => return Ok(()),
         };
-        let names: Vec<&NamedInput> = opened.iter().map(|opened| opened.named).collect();
-        self.shown.labels = InputLabels::new(&names, self.inputs.is_named());
+        let labels = InputLabels::of_opened(&opened, self.inputs.is_named());
+        self.shown = ShownLines::new(self.shown.line_filter, labels);
         if self.context.is_some() {
             let merged = Merged::new(opened.into_iter().map(|opened| opened.input));
             return self.streamed(merged, out);
@@ -535,9 +536,7 @@ impl<'a> Show<'a> {
         let mut whole = empty();
         let mut merged = Merged::new(opened.into_iter().map(|opened| opened.input));
         merged.fold::<_, OutputStop>(&mut whole, empty, |whole| {
-            if whole.records.len() / 2 > count.max(SORTED_LEAST) {
-                whole.keep_last();
-            }
+            whole.keep_fewer();
             Ok(())
         })?;
         whole.keep_last();
@@ -568,7 +567,7 @@ impl<'a> Show<'a> {
         context: &mut FollowContext<'_>,
     ) -> std::result::Result<(), OutputStop> {
         let is_named = self.inputs.is_named();
-        self.shown.labels = InputLabels::new(&followers.inputs(), is_named);
+        self.shown.labels = InputLabels::of_directories(&followers.inputs(), is_named);
         let mut is_first = true;
         loop {
             if self.poll(&mut followers, out)? {
@@ -597,7 +596,7 @@ impl<'a> Show<'a> {
             if let Some(list_again) = self.inputs.list_again
                 && followers.add_new(list_again, filter)
             {
-                self.shown.labels = InputLabels::new(&followers.inputs(), is_named);
+                self.shown.labels = InputLabels::of_directories(&followers.inputs(), is_named);
                 continue;
             }
             std::thread::sleep(Follower::PAUSE);
@@ -626,7 +625,7 @@ fn followers(opened: Vec<OpenInput<'_>>, start: StartPoint) -> Result<Followers>
         StartPoint::End => Some(vec![None; opened.len()]),
     };
     let mut followers = Followers::default();
-    for (index, OpenInput { named, input }) in opened.into_iter().enumerate() {
+    for (index, OpenInput { named, input, .. }) in opened.into_iter().enumerate() {
         let (MergeInput::Reader(mut reader), Some(path)) = (input, named.directory()) else {
             continue;
         };
@@ -640,9 +639,6 @@ fn followers(opened: Vec<OpenInput<'_>>, start: StartPoint) -> Result<Followers>
     }
     Ok(followers)
 }
-
-/// Number of records that are buffered for sorting before all except the last ones are dropped.
-const SORTED_LEAST: usize = 1000;
 
 /// Size of the output buffer: one write for a few hundred records.
 const BUFFER_BYTES: usize = 64 * 1024;

@@ -7,6 +7,7 @@ use super::super::days::{DayRange, ShownDay};
 use super::super::screen::OutputStop;
 use super::super::view::View;
 use super::inputs::InputLabels;
+use super::streams::Rewriters;
 use super::unread::UnreadCounts;
 use super::wanted::WantedLines;
 use localtel::read::raw::{FilterVerdict, RawRecord};
@@ -23,6 +24,7 @@ pub(super) struct LineFilter {
 pub(super) struct ShownLines<'a> {
     pub(super) line_filter: &'a LineFilter,
     pub(super) labels: InputLabels,
+    pub(super) rewriters: Rewriters,
     /// The input of the lines.
     input: usize,
     bytes: Vec<u8>,
@@ -39,6 +41,7 @@ impl<'a> ShownLines<'a> {
     pub(super) fn new(line_filter: &'a LineFilter, labels: InputLabels) -> Self {
         Self {
             line_filter,
+            rewriters: labels.rewriters(),
             labels,
             input: 0,
             bytes: Vec::new(),
@@ -106,6 +109,39 @@ impl<'a> ShownLines<'a> {
         self.matched >= self.line_filter.wanted.most()
     }
 
+    /// Adds a record that passed the filter, as far as it is wanted.
+    fn push_match(&mut self, line: &[u8], raw: &RawRecord<'_>) {
+        if let WantedLines::All | WantedLines::First(_) = self.line_filter.wanted {
+            self.push(line, raw);
+        }
+        self.end_record();
+    }
+
+    /// Notes where the output of a record that passed the filter ends.
+    fn end_record(&mut self) {
+        if let WantedLines::First(_) = self.line_filter.wanted {
+            self.ends.push(self.bytes.len());
+        }
+    }
+
+    /// Passes on the records in a line of another format that pass the filter, each with its line
+    /// in localtel's format. Where lines are shown as they are, only the first one is passed on.
+    fn rewrite(&mut self, line: Line<'_>, mut each: impl FnMut(&mut Self, &RawRecord<'_>, &[u8])) {
+        let mut rewriters = std::mem::take(&mut self.rewriters);
+        let mut is_passed = false;
+        rewriters.rewrite(line, |raw, record| {
+            if !self.is_complete() && self.passes(raw) {
+                if is_passed && self.line_filter.view.is_line() {
+                    self.end_record();
+                } else {
+                    each(self, raw, record);
+                }
+                is_passed = true;
+            }
+        });
+        self.rewriters = rewriters;
+    }
+
     /// Writes the output and clears it.
     ///
     /// # Errors
@@ -140,19 +176,21 @@ impl<'a> ShownLines<'a> {
 impl Fold for ShownLines<'_> {
     fn input(&mut self, input: usize) {
         self.input = input;
+        self.rewriters.input(input);
     }
 
     fn line(&mut self, line: Line<'_>, raw: &RawRecord<'_>) {
-        if self.is_complete() || !self.passes(raw) {
-            return;
+        if !self.is_complete() && self.passes(raw) {
+            self.push_match(line.bytes(), raw);
         }
-        let wanted = self.line_filter.wanted;
-        if let WantedLines::All | WantedLines::First(_) = wanted {
-            self.push(line.bytes(), raw);
-        }
-        if let WantedLines::First(_) = wanted {
-            self.ends.push(self.bytes.len());
-        }
+    }
+
+    fn text_after(&mut self, time: Timestamp) {
+        self.rewriters.follow(time);
+    }
+
+    fn text(&mut self, line: Line<'_>) {
+        self.rewrite(line, |shown, raw, _| shown.push_match(line.bytes(), raw));
     }
 
     fn damage(&mut self, damage: Damage) {
@@ -217,6 +255,8 @@ struct KeptLine {
     input: usize,
     position: Position,
     bytes: Vec<u8>,
+    /// The record of a line of another format, as a line of localtel.
+    rewritten: Option<Vec<u8>>,
 }
 
 impl<'a> KeptLines<'a> {
@@ -227,6 +267,28 @@ impl<'a> KeptLines<'a> {
             order,
             lines: Vec::new(),
             records: Vec::new(),
+        }
+    }
+
+    fn keep(&mut self, line: Line<'_>, raw: &RawRecord<'_>, rewritten: Option<Vec<u8>>) {
+        let key = match self.order {
+            KeptOrder::Time => raw.time(),
+            // Sorting by the same key keeps the order.
+            KeptOrder::Reading => Timestamp::UNIX_EPOCH,
+        };
+        self.lines.push(KeptLine {
+            key,
+            input: self.shown.input,
+            position: line.position(),
+            bytes: line.bytes().to_vec(),
+            rewritten,
+        });
+    }
+
+    /// Drops records that are certainly not among the last ones, if there are many.
+    pub(super) fn keep_fewer(&mut self) {
+        if self.records.len() / 2 > self.count.max(KEPT_LEAST) {
+            self.keep_last();
         }
     }
 
@@ -245,17 +307,22 @@ impl Fold for KeptLines<'_> {
 
     fn line(&mut self, line: Line<'_>, raw: &RawRecord<'_>) {
         if self.shown.passes(raw) {
-            let key = match self.order {
-                KeptOrder::Time => raw.time(),
-                // Sorting by the same key keeps the order.
-                KeptOrder::Reading => Timestamp::UNIX_EPOCH,
-            };
-            self.lines.push(KeptLine {
-                key,
-                input: self.shown.input,
-                position: line.position(),
-                bytes: line.bytes().to_vec(),
-            });
+            self.keep(line, raw, None);
+        }
+    }
+
+    fn text_after(&mut self, time: Timestamp) {
+        self.shown.text_after(time);
+    }
+
+    fn text(&mut self, line: Line<'_>) {
+        let mut rewritten: Vec<Vec<u8>> = Vec::new();
+        self.shown
+            .rewrite(line, |_, _, record| rewritten.push(record.to_vec()));
+        for record in rewritten {
+            if let Some(raw) = RawRecord::at(&record) {
+                self.keep(line, &raw, Some(record.clone()));
+            }
         }
     }
 
@@ -275,7 +342,8 @@ impl Fold for KeptLines<'_> {
             let label = self.shown.labels.column(line.input);
             let (mut shown, mut day) = (Vec::new(), None);
             // It was read before.
-            let read = Line::new(line.position, &line.bytes);
+            let record = line.rewritten.as_ref().unwrap_or(&line.bytes);
+            let read = Line::new(line.position, record);
             drop(read.read_raw(|raw| {
                 day = view.day_of(|| raw.time());
                 view.push(&mut shown, label, &line.bytes, raw);
@@ -290,6 +358,9 @@ impl Fold for KeptLines<'_> {
         self.records.append(&mut later.records);
     }
 }
+
+/// Number of records that are kept at least before all except the last ones are dropped.
+const KEPT_LEAST: usize = 1000;
 
 #[cfg(test)]
 #[expect(

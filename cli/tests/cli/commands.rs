@@ -10,6 +10,8 @@ mod consent;
 mod doctor;
 #[path = "commands/homes.rs"]
 mod homes;
+#[path = "commands/inputs.rs"]
+mod inputs;
 #[path = "commands/locations.rs"]
 mod locations;
 #[path = "commands/record.rs"]
