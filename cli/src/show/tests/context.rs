@@ -32,7 +32,6 @@ fn groups_that_do_not_touch_are_separated() {
         (&["-A1", "n~^(7|10)$"], &[7, 8, -1, 10, 11]),
         (&["-B1", "n~^(7|8)$"], &[6, 7, 8]),
         (&["-C0", "n~^(7|9)$"], &[7, -1, 9]),
-        (&["-C1", "n=200"], &[]),
     ] {
         assert_eq!(shown(words, &home), expected, "{words:?}");
     }

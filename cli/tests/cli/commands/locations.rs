@@ -316,7 +316,7 @@ fn at_most_ten_directories_below_another_are_listed() {
             std::fs::create_dir_all(&directory).unwrap();
             std::fs::write(directory.join("consent.json"), "").unwrap();
         }
-        let output = place.run(&format!("--dir {} status", above.display()));
+        let output = place.run(&format!("--dir {} explain", above.display()));
         assert_eq!(output.status.code(), Some(2), "{output:?}");
         let printed = err(&output);
         let paths = printed.lines().filter(|line| line.starts_with("  /"));
