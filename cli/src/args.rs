@@ -127,6 +127,24 @@ impl AppCommand {
         }
     }
 
+    /// Returns `true` if it keeps running, and shows new records.
+    pub(crate) const fn follows(&self) -> bool {
+        match self {
+            Self::Tail(_) => true,
+            Self::Show(args) => args.follow,
+            Self::Clear(_)
+            | Self::Status(_)
+            | Self::Explain(_)
+            | Self::Report(_)
+            | Self::Enable(_)
+            | Self::Disable(_)
+            | Self::Reset
+            | Self::Profiles(_)
+            | Self::Policy(_)
+            | Self::Doctor(_) => false,
+        }
+    }
+
     /// Returns the command that is suggested for a similar name: the same choice, or `status`.
     /// Nothing else may be done to telemetry that was not named.
     pub(crate) const fn for_similar_name(&self) -> &'static str {

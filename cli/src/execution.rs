@@ -159,7 +159,7 @@ fn dispatch(
         }
         AnyCommand::OnPlace(
             command @ (AppCommand::Show(_) | AppCommand::Tail(_) | AppCommand::Status(_)),
-        ) => match selection::find_all(selection, environment)? {
+        ) => match find_or_wait(&command, selection, environment, screen)? {
             Selected::Named(location) => on_named(command, &location, typed, environment, screen),
             Selected::All(locations) => on_all(command, &locations, selection, environment, screen),
         },
@@ -201,6 +201,26 @@ fn dispatch(
     }
 }
 
+/// Finds the locations that a command reads. `tail` waits for the first application.
+fn find_or_wait(
+    command: &AppCommand,
+    selection: &SelectionArgs,
+    environment: &Environment,
+    screen: &mut Screen<'_>,
+) -> Result<Selected, Failure> {
+    match selection::find_all(selection, environment) {
+        Err(failure) if matches!(command, AppCommand::Tail(_)) => {
+            let root = selection::empty_root(selection, environment).ok_or(failure)?;
+            screen.print_message(format_args!(
+                "waiting for an application, since none has telemetry below {} yet",
+                Sanitized(&root.display().to_string())
+            ));
+            Ok(Selected::All(Vec::new()))
+        }
+        selected => selected,
+    }
+}
+
 /// Runs a command on one location.
 fn on_named(
     command: AppCommand,
@@ -213,7 +233,13 @@ fn on_named(
     let is_doctor = matches!(command, AppCommand::Doctor(_));
     let similar = command.for_similar_name();
     let hint = suggestion::similar_name(location, environment, similar);
-    let hint = hint.filter(|_| !is_doctor);
+    let mut hint = hint.filter(|_| !is_doctor);
+    if command.follows()
+        && let Some(hint) = hint.take()
+    {
+        // It may wait for ever.
+        screen.print_message(format_args!("hint: {}", Sanitized(&hint)));
+    }
     let as_owner = |owner| repeated_as(owner, typed, location);
     let outcome = on_place(command, location, environment, screen)
         .map_err(|failure| failure.at(location, as_owner));

@@ -1,10 +1,11 @@
-//! Reads files that users or commands name and files of the system. Telemetry directories are only
-//! read and changed by the library.
+//! Reads and replaces files that users or commands name, and reads files of the system. Telemetry
+//! directories are only read and changed by the library.
 
-use std::fs::File;
-use std::io::{self, Read as _};
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read as _, Write as _};
 use std::os::fd::AsFd as _;
-use std::path::Path;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
 
 /// Reads a whole file; returns `None` if it has more than `bytes_max` bytes. A pipe is read to its
 /// end, and an endless device up to the limit.
@@ -69,4 +70,44 @@ pub(crate) fn stdin() -> io::Result<File> {
 )]
 pub(crate) fn is_there(path: &str) -> bool {
     Path::new(path).exists()
+}
+
+/// Reads a regular file; returns `None` if it has more than `bytes_max` bytes.
+#[expect(clippy::disallowed_methods, reason = "the file belongs to the user")]
+pub(crate) fn read_regular(path: &Path, bytes_max: u64) -> io::Result<Option<Vec<u8>>> {
+    if path.metadata()?.is_file() {
+        read_at_most(path, bytes_max)
+    } else {
+        Err(io::Error::other("not a regular file"))
+    }
+}
+
+/// Replaces a file as a whole, or creates it for this user only: a reader finds the old contents
+/// or the new ones.
+#[expect(clippy::disallowed_methods, reason = "the file belongs to the user")]
+pub(crate) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    // The file behind a symbolic link is replaced, and not the link.
+    let path = canonical(path);
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(format!(".{}.new", std::process::id()));
+    let new = path.with_file_name(name);
+    let write = || {
+        let mut options = OpenOptions::new();
+        let mut file = options
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&new)?;
+        file.write_all(bytes)?;
+        std::fs::rename(&new, &path)
+    };
+    // A process with the same number may have been killed here.
+    drop(std::fs::remove_file(&new));
+    write().inspect_err(|_| drop(std::fs::remove_file(&new)))
+}
+
+/// Returns a path without symbolic links, if it exists.
+#[expect(clippy::disallowed_methods, reason = "the path belongs to the user")]
+pub(crate) fn canonical(path: &Path) -> PathBuf {
+    path.canonicalize().unwrap_or_else(|_| path.to_owned())
 }

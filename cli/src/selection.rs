@@ -163,6 +163,15 @@ pub(crate) fn find_all(
     Ok(Selected::All(all))
 }
 
+/// Returns the state directory if applications are searched for in it, and none has telemetry.
+pub(crate) fn empty_root(args: &SelectionArgs, environment: &Environment) -> Option<PathBuf> {
+    let has_directory = args.dir.is_some() || environment.localtel_dir().is_some();
+    let is_empty = Location::all(environment).ok()?.is_empty()
+        && Location::inaccessible(environment).ok()?.is_empty();
+    let root = Location::root(environment).ok()?;
+    (!has_directory && is_empty).then_some(root)
+}
+
 /// Finds the locations below the state directory that the options describe.
 fn all_in_root(args: &SelectionArgs, environment: &Environment) -> Result<Vec<Location>, Failure> {
     let known = Location::all(environment)?;

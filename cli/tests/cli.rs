@@ -31,6 +31,8 @@ mod support;
 mod command_line;
 #[path = "cli/commands.rs"]
 mod commands;
+#[path = "cli/cursors.rs"]
+mod cursors;
 #[path = "cli/documents.rs"]
 mod documents;
 #[path = "cli/file_limits.rs"]

@@ -19,6 +19,15 @@ pub struct Position {
 }
 
 impl Position {
+    /// Creates the position of a line that was read before.
+    pub const fn new(segment: SegmentNumber, byte: u64, line: u64) -> Self {
+        Self {
+            segment,
+            byte,
+            line,
+        }
+    }
+
     /// Returns the position of the first byte of a segment.
     pub(crate) const fn start_of(segment: SegmentNumber) -> Self {
         Self {

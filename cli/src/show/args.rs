@@ -64,7 +64,7 @@ pub(crate) struct ShowArgs {
         id = "localtel.follow",
         short = 'f',
         long = "follow",
-        conflicts_with_all = ["localtel.reverse", "localtel.sort", "localtel.exit_status"]
+        conflicts_with_all = ["localtel.reverse", "localtel.sort"]
     )]
     pub(crate) follow: bool,
     /// Show the newest records first
@@ -180,12 +180,12 @@ pub(crate) struct ShowArgs {
 /// Hides the flags that `tail` rejects or implies, and shows its own default of `--lines`.
 pub(crate) fn as_of_tail(arg: Arg) -> Arg {
     match arg.get_id().as_str() {
-        "localtel.follow"
-        | "localtel.reverse"
-        | "localtel.sort"
-        | "localtel.count"
-        | "localtel.exit_status"
+        "localtel.follow" | "localtel.reverse" | "localtel.sort" | "localtel.count"
         | "localtel.no_pager" => arg.hide(true),
+        "localtel.until" => arg.help("Show records up to this time, and end then"),
+        "localtel.exit_status" => {
+            arg.help("Exit with code 4 if nothing matched until -U or -m ended it")
+        }
         "localtel.lines" => arg.help("Show the last N records first, or `all` [default: 10]"),
         _ => arg,
     }
@@ -335,8 +335,17 @@ impl ShowArgs {
             (self.reverse, "--reverse"),
             (self.sort, "--sort"),
             (self.wanted.count, "--count"),
-            (self.exit_status, "--exit-status"),
         ];
+        if self.wanted.cursor_file().is_some() {
+            self.check_cursor(inputs)?;
+        }
+        let has_end = self.until.is_some() || self.wanted.has_end();
+        if self.follow && self.exit_status && !has_end {
+            return Err(Error::invalid(
+                "--exit-status",
+                "following has no end without -U TIME or -m N; give one of them, or use `show`",
+            ));
+        }
         match ends
             .into_iter()
             .find(|(is_given, _)| self.follow && *is_given)
@@ -347,6 +356,19 @@ impl ShowArgs {
             )),
             None => Ok(()),
         }
+    }
+
+    /// Checks that a cursor file can say what was read.
+    fn check_cursor(&self, inputs: &ShowInputs<'_>) -> Result<()> {
+        let reason = if inputs.has_stream() {
+            "only directories have a position that is kept; leave out files and `-`"
+        } else if matches!(self.lines, Some(LineLimit::Last(_))) || self.reverse || self.sort {
+            "cannot be combined with -n, -r and --sort: all new records are shown as they were \
+             written; -m stops after the first ones"
+        } else {
+            return Ok(());
+        };
+        Err(Error::invalid("--cursor-file", reason))
     }
 
     /// Returns `true` if the output may go through a pager on a terminal.
@@ -394,6 +416,17 @@ impl ShowArgs {
         }
     }
 
+    /// Returns the time up to which records are shown, and at which following ends.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error that says why the time is invalid.
+    pub(super) fn end(&self, zone: Zone, now: OffsetDateTime) -> Result<Option<OffsetDateTime>> {
+        let text = self.until.as_ref();
+        text.map(|text| parse(text, Bound::Until, zone, now))
+            .transpose()
+    }
+
     /// Builds the filter for that kind of output; times are in the zone in which they are shown.
     ///
     /// # Errors
@@ -426,7 +459,7 @@ impl ShowArgs {
             text.map(|text| parse(text, bound, zone, now)).transpose()
         };
         let since = time(&self.since, Bound::Since)?;
-        let until = time(&self.until, Bound::Until)?;
+        let until = self.end(zone, now)?;
         if let (Some(since), Some(until)) = (since, until)
             && until < since
         {
@@ -502,10 +535,12 @@ impl ShowArgs {
 
     /// Returns how many records to show; `--lines` wins over the defaults.
     pub(super) fn lines_or_default(&self, sink: OutputKind, inputs: &ShowInputs<'_>) -> LineLimit {
-        let has_range = self.since.is_some() || self.until.is_some();
+        // A follower ends at that time, and need not show all that was before.
+        let has_range = self.since.is_some() || (self.until.is_some() && !self.follow);
         match (self.lines, sink) {
             (Some(lines), _) => lines,
             (None, _) if has_range || inputs.has_stdin() => LineLimit::All,
+            (None, _) if self.wanted.cursor_file().is_some() => LineLimit::All,
             (None, _) if self.follow => LineLimit::Last(LINES_BEFORE_FOLLOW),
             (None, _) if self.wanted.count || self.wanted.has_end() => LineLimit::All,
             (None, OutputKind::Terminal) => LineLimit::Last(LINES_ON_TERMINAL),

@@ -45,7 +45,12 @@ pub(crate) struct ContextArgs {
     around: Option<usize>,
     /// Show only those of the same session, or in the same outermost span [default of -C with
     /// it: 100]
-    #[arg(id = "localtel.same", long = "same", value_name = "session|span")]
+    #[arg(
+        id = "localtel.same",
+        long = "same",
+        value_name = "session|span",
+        hide_possible_values = true
+    )]
     same: Option<ContextScope>,
 }
 
@@ -142,10 +147,11 @@ struct KeptMatches {
 }
 
 impl Context {
-    /// Creates a context that keeps that number of last matches until it is released, or passes
-    /// each one on at once.
-    pub(super) fn new(size: ContextSize, last: Option<u64>) -> Self {
-        Self {
+    /// Returns the context that is wanted, if any is. It keeps that number of last matches until it
+    /// is released, or passes each one on at once.
+    pub(super) fn of(args: ContextArgs, last: Option<u64>) -> Option<Self> {
+        let size = args.size()?;
+        Some(Self {
             size,
             groups: BTreeMap::new(),
             bytes: 0,
@@ -156,7 +162,7 @@ impl Context {
                 count,
                 matches: VecDeque::new(),
             }),
-        }
+        })
     }
 
     /// Adds what is kept to the output, and passes on each later match at once.
@@ -190,6 +196,7 @@ impl Context {
         shown: &mut ShownLines<'_>,
     ) {
         self.time += 1;
+        shown.note(line, raw);
         let is_open = self.kept.is_some() || !shown.is_complete();
         let is_match = is_open && shown.passes(raw);
         let stored = || {

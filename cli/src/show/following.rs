@@ -11,6 +11,8 @@ use localtel::read::{Damage, Filter, Fold, Follower, Item, Line, Notice, Positio
 #[derive(Debug, Default)]
 pub(super) struct Followers {
     followed: Vec<Followed>,
+    /// Directories that do not exist yet.
+    awaited: Vec<NamedInput>,
     /// When directories were last searched for.
     listed: Option<Instant>,
 }
@@ -44,6 +46,31 @@ impl Followers {
         });
     }
 
+    /// Adds a directory that does not exist yet, and is followed from its start.
+    pub(super) fn wait_for(&mut self, input: NamedInput) {
+        self.awaited.push(input);
+    }
+
+    /// Adds the directories that were awaited and exist now. Returns whether there were any.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if one of them exists and cannot be read.
+    pub(super) fn add_awaited(&mut self, filter: &Filter) -> localtel::Result<bool> {
+        let before = self.followed.len();
+        for input in std::mem::take(&mut self.awaited) {
+            let Some(path) = input.directory() else {
+                continue;
+            };
+            match open_directory(path, filter) {
+                Ok(reader) => self.add(input, reader.follow()),
+                Err(error) if error.is_not_found() => self.awaited.push(input),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(self.followed.len() > before)
+    }
+
     /// Returns the directories, in the order of the numbers that folds get.
     pub(super) fn inputs(&self) -> Vec<&NamedInput> {
         self.followed
@@ -66,7 +93,8 @@ impl Followers {
         self.listed = Some(now);
         let before = self.followed.len();
         for input in list_again() {
-            let is_followed = self.followed.iter().any(|it| it.input == input);
+            let is_followed =
+                self.followed.iter().any(|it| it.input == input) || self.awaited.contains(&input);
             let Some(path) = input.directory().filter(|_| !is_followed) else {
                 continue;
             };

@@ -3,6 +3,7 @@
 
 mod args;
 mod context;
+mod cursor;
 mod following;
 mod inputs;
 mod nothing;
@@ -28,14 +29,18 @@ use super::pager::Pager;
 use super::sanitize::Sanitized;
 use super::screen::{Colour, OutputKind, OutputStop, Screen};
 use super::table::TableWriter;
-use super::time::Zone;
+use super::time::{Zone, timestamp};
 use super::view::View;
-use localtel::read::{Filter, Fold as _, Follower, Item, MergeInput, Merged, Position, Reader};
+use localtel::read::{
+    Filter, Fold as _, Follower, Item, MergeInput, Merged, Position, Reader, Timestamp,
+};
 use localtel::{Error, Result};
+use time::OffsetDateTime;
 
 use args::ColumnChoice;
 pub(crate) use args::{LineLimit, ShowArgs, as_of_tail};
 use context::{Context, ContextFold};
+use cursor::{LastRecords, SavedCursor};
 use following::Followers;
 use inputs::{InputLabels, OpenInput, reverse_directory};
 pub(crate) use inputs::{NamedInput, ShowInputs};
@@ -57,7 +62,14 @@ pub(crate) fn run(
     let filter = args.filter(zone, screen.sink, screen.now)?;
     let lines = args.lines_or_default(screen.sink, inputs);
     // Opened before the pager, so that what cannot be opened is reported on the screen.
-    let (opened, failures) = open(inputs, &filter, screen.stderr)?;
+    let cursor = args
+        .wanted
+        .cursor_file()
+        .map(SavedCursor::load)
+        .transpose()?;
+    let (mut opened, awaited) = open(args, inputs, &filter, screen.stderr)?;
+    resume(cursor.as_ref(), &mut opened, &filter, screen.stderr)?;
+    let failures = inputs.list.len() - opened.len() - awaited.len();
     let start = start_of(args, &opened, &filter, lines)?;
     let columns = columns(args, inputs, &filter, &start)?;
     let is_cut = matches!(start, StartPoint::At(_));
@@ -69,15 +81,14 @@ pub(crate) fn run(
         wanted: args.wanted.wanted(),
     };
     let mut show = Show {
-        context: args
-            .context
-            .size()
-            .map(|size| Context::new(size, lines.kept())),
+        context: Context::of(args.context, lines.kept()),
         args,
         zone,
         inputs,
         lines,
         shown: ShownLines::new(&line_filter, InputLabels::default()),
+        cursor,
+        read_inputs: Vec::new(),
     };
     let result = {
         let stdout: &mut dyn Write = match &mut pager {
@@ -88,12 +99,15 @@ pub(crate) fn run(
         let stdout = table.or_plain(line_filter.view.is_table());
         let mut out = BufWriter::with_capacity(BUFFER_BYTES, stdout);
         let context = FollowContext {
+            awaited,
+            end: args.end(zone, screen.now)?.map(end_of_following),
             stderr: screen.stderr,
             is_reader_gone: screen.is_reader_gone,
         };
         let result = show
             .run((opened, start), &mut out, context)
-            .and_then(|()| Ok(out.flush()?));
+            .and_then(|()| Ok(out.flush()?))
+            .and_then(|()| Ok(show.save_cursor()?));
         // Do not try again to write a buffer that could not be written.
         drop(out.into_parts());
         result
@@ -145,6 +159,9 @@ impl ShowEnd {
         let is_explained = is_nothing
             && !is_denied
             && self.own == 0
+            // A follower said so when it had read everything, and with a cursor it is usual.
+            && !args.follow
+            && args.wanted.cursor_file().is_none()
             && self.lines != LineLimit::Last(0)
             && print_reasons(selection, inputs, screen.stderr);
         if let (None, false, LineLimit::Last(count)) = (args.lines, args.follow, self.lines)
@@ -269,28 +286,63 @@ fn print_reasons(
 
 /// The parts that following needs besides the data and the output.
 struct FollowContext<'a> {
+    /// The directories that do not exist yet.
+    awaited: Vec<&'a NamedInput>,
+    /// When to end.
+    end: Option<Timestamp>,
     stderr: &'a mut dyn Write,
     is_reader_gone: &'a dyn Fn() -> bool,
 }
 
-/// Opens the inputs, and returns the number of those that could not be opened. An error of the only
-/// input is returned, and those of several are printed.
+/// Opens the inputs, and returns those that do not exist yet, if they are followed. An error of the
+/// only input is returned, and those of several are printed.
 fn open<'a>(
+    args: &ShowArgs,
     inputs: &'a ShowInputs<'_>,
     filter: &Filter,
     stderr: &mut dyn Write,
-) -> Result<(Vec<OpenInput<'a>>, usize)> {
-    let mut opened = Vec::new();
+) -> Result<(Vec<OpenInput<'a>>, Vec<&'a NamedInput>)> {
+    let (mut opened, mut awaited) = (Vec::new(), Vec::new());
     for named in &inputs.list {
         match named.open(filter) {
             Ok(input) => opened.push(input),
+            Err(error) if args.follow && error.is_not_found() => {
+                if let Some(path) = named.directory() {
+                    let text = format!("waiting for {}, which does not exist yet", path.display());
+                    drop(writeln!(stderr, "{}", Sanitized(&text)));
+                    awaited.push(named);
+                }
+            }
             Err(error) if inputs.list.len() == 1 => return Err(error),
             // A closed stderr is not an error.
             Err(error) => drop(writeln!(stderr, "{}", Sanitized(&error.chain()))),
         }
     }
-    let failures = inputs.list.len() - opened.len();
-    Ok((opened, failures))
+    Ok((opened, awaited))
+}
+
+/// Continues behind what a cursor file says was read, and prints where that is not possible.
+fn resume(
+    cursor: Option<&SavedCursor>,
+    opened: &mut [OpenInput<'_>],
+    filter: &Filter,
+    stderr: &mut dyn Write,
+) -> Result<()> {
+    let Some(cursor) = cursor else { return Ok(()) };
+    let names: Vec<&NamedInput> = opened.iter().map(|one| one.named).collect();
+    let labels = InputLabels::of_directories(&names, false);
+    for (number, one) in opened.iter_mut().enumerate() {
+        let (MergeInput::Reader(reader), Some(path)) = (&mut one.input, one.named.directory())
+        else {
+            continue;
+        };
+        if let Some(change) = cursor.resume(reader, path, filter)? {
+            let text = format!("{}{}", labels.prefix(number), change.text());
+            // A closed stderr is not an error.
+            drop(writeln!(stderr, "{}", Sanitized(&text)));
+        }
+    }
+    Ok(())
 }
 
 /// The position to start at.
@@ -368,6 +420,9 @@ struct Show<'a> {
     lines: LineLimit,
     shown: ShownLines<'a>,
     context: Option<Context>,
+    cursor: Option<SavedCursor>,
+    /// The inputs that are read, in the order of the numbers that folds get.
+    read_inputs: Vec<NamedInput>,
 }
 
 impl<'a> Show<'a> {
@@ -383,7 +438,10 @@ impl<'a> Show<'a> {
         }
         let result = if self.args.follow {
             let is_all_read = matches!(start, StartPoint::First);
-            let followers = followers(opened, start)?;
+            let mut followers = followers(opened, start)?;
+            for named in std::mem::take(&mut context.awaited) {
+                followers.wait_for(named.clone());
+            }
             self.follow(followers, out, is_all_read, &mut context)
         } else {
             self.read((opened, start), out)
@@ -411,6 +469,8 @@ impl<'a> Show<'a> {
         };
         let labels = InputLabels::of_opened(&opened, self.inputs.is_named());
         self.shown = ShownLines::new(self.shown.line_filter, labels);
+        self.shown.last = self.cursor.as_ref().map(|_| LastRecords::default());
+        self.read_inputs = opened.iter().map(|one| one.named.clone()).collect();
         if self.context.is_some() {
             let merged = Merged::new(opened.into_iter().map(|opened| opened.input));
             return self.streamed(merged, out);
@@ -423,7 +483,9 @@ impl<'a> Show<'a> {
             return self.reversed(&opened, out);
         }
         let mut merged = Merged::new(opened.into_iter().map(|opened| opened.input));
-        if self.inputs.has_stdin() {
+        // A part that was folded ahead would count as read.
+        let is_exact = self.cursor.is_some() && self.args.wanted.has_end();
+        if self.inputs.has_stdin() || is_exact {
             return self.streamed(merged, out);
         }
         let empty = self.empty();
@@ -433,7 +495,31 @@ impl<'a> Show<'a> {
     /// Returns a function that returns empty parts.
     fn empty(&self) -> impl Fn() -> ShownLines<'a> + use<'a> {
         let (line_filter, labels) = (self.shown.line_filter, self.shown.labels.clone());
-        move || ShownLines::new(line_filter, labels.clone())
+        let has_cursor = self.cursor.is_some();
+        move || {
+            let mut part = ShownLines::new(line_filter, labels.clone());
+            part.last = has_cursor.then(LastRecords::default);
+            part
+        }
+    }
+
+    /// Saves what was read, after it was written, if a cursor file is wanted.
+    fn save_cursor(&mut self) -> Result<()> {
+        if let (Some(cursor), Some(last)) = (&mut self.cursor, &mut self.shown.last)
+            && last.take_new()
+        {
+            cursor.save(last, &self.read_inputs)?;
+        }
+        Ok(())
+    }
+
+    /// Sets the directories that are followed, in their order.
+    fn set_inputs(&mut self, inputs: &[&NamedInput]) {
+        self.shown.labels = InputLabels::of_directories(inputs, self.inputs.is_named());
+        if self.shown.last.is_none() {
+            self.shown.last = self.cursor.as_ref().map(|_| LastRecords::default());
+        }
+        self.read_inputs = inputs.iter().copied().cloned().collect();
     }
 
     /// Shows records as soon as they arrive.
@@ -566,15 +652,16 @@ impl<'a> Show<'a> {
         mut is_all_read: bool,
         context: &mut FollowContext<'_>,
     ) -> std::result::Result<(), OutputStop> {
-        let is_named = self.inputs.is_named();
-        self.shown.labels = InputLabels::of_directories(&followers.inputs(), is_named);
+        self.set_inputs(&followers.inputs());
         let mut is_first = true;
         loop {
+            let is_over = context.end.is_some_and(|end| end <= Timestamp::now());
             if self.poll(&mut followers, out)? {
                 continue;
             }
             self.release(out)?;
             out.flush()?;
+            self.save_cursor()?;
             // Following has no end, so unreadable data is reported at once.
             self.shown.unread.print(context.stderr);
             self.shown.unread.clear();
@@ -590,13 +677,20 @@ impl<'a> Show<'a> {
                 let selection = EmptySelection::new(self.args, self.zone, filter);
                 print_reasons(&selection, self.inputs, context.stderr);
             }
+            if is_over {
+                return Ok(());
+            }
             if (context.is_reader_gone)() {
                 return Err(OutputStop::ReaderGone);
+            }
+            if followers.add_awaited(filter)? {
+                self.set_inputs(&followers.inputs());
+                continue;
             }
             if let Some(list_again) = self.inputs.list_again
                 && followers.add_new(list_again, filter)
             {
-                self.shown.labels = InputLabels::of_directories(&followers.inputs(), is_named);
+                self.set_inputs(&followers.inputs());
                 continue;
             }
             std::thread::sleep(Follower::PAUSE);
@@ -616,6 +710,16 @@ fn from(opened: Vec<OpenInput<'_>>, starts: Vec<Option<Position>>) -> Vec<OpenIn
     });
     from_start.collect()
 }
+
+/// Returns when to stop following records up to a time: their writers may need a moment.
+fn end_of_following(until: OffsetDateTime) -> Timestamp {
+    until
+        .checked_add(WRITING_PAUSE)
+        .map_or_else(|| timestamp(until), timestamp)
+}
+
+/// How long a writer may take until a record is in its file.
+const WRITING_PAUSE: time::Duration = time::Duration::milliseconds(200);
 
 /// Follows the directories among the inputs from their positions on.
 fn followers(opened: Vec<OpenInput<'_>>, start: StartPoint) -> Result<Followers> {
@@ -666,4 +770,5 @@ Examples:
   localtel tail                    the last 10 records, then each new one
   localtel tail -n 0 -l error      only new errors
   localtel tail -t myapp::net      one module of the application
-  localtel tail -n 0 -m 1          waits for the next record, shows it and ends";
+  localtel tail -n 0 -m 1          the next record
+  localtel tail -U +5m             what is recorded in five minutes";

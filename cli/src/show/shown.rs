@@ -6,6 +6,7 @@ use std::io::Write;
 use super::super::days::{DayRange, ShownDay};
 use super::super::screen::OutputStop;
 use super::super::view::View;
+use super::cursor::LastRecords;
 use super::inputs::InputLabels;
 use super::streams::Rewriters;
 use super::unread::UnreadCounts;
@@ -31,6 +32,8 @@ pub(super) struct ShownLines<'a> {
     days: DayRange,
     /// The end of each record in `bytes`, if only the first ones are wanted.
     ends: Vec<usize>,
+    /// The last record that was read of each input, if a cursor file is wanted.
+    pub(super) last: Option<LastRecords>,
     pub(super) matched: u64,
     /// Number of records of localtel itself that match and are not shown.
     pub(super) own: u64,
@@ -47,6 +50,7 @@ impl<'a> ShownLines<'a> {
             bytes: Vec::new(),
             days: DayRange::default(),
             ends: Vec::new(),
+            last: None,
             matched: 0,
             own: 0,
             unread: UnreadCounts::default(),
@@ -69,6 +73,13 @@ impl<'a> ShownLines<'a> {
                 self.unread.add_other_type(key, expected);
                 false
             }
+        }
+    }
+
+    /// Notes that a record was read.
+    pub(super) fn note(&mut self, line: Line<'_>, raw: &RawRecord<'_>) {
+        if let Some(last) = &mut self.last {
+            last.note(self.input, line, raw);
         }
     }
 
@@ -180,7 +191,11 @@ impl Fold for ShownLines<'_> {
     }
 
     fn line(&mut self, line: Line<'_>, raw: &RawRecord<'_>) {
-        if !self.is_complete() && self.passes(raw) {
+        if self.is_complete() {
+            return;
+        }
+        self.note(line, raw);
+        if self.passes(raw) {
             self.push_match(line.bytes(), raw);
         }
     }
@@ -206,6 +221,9 @@ impl Fold for ShownLines<'_> {
         let most = self.line_filter.wanted.most();
         later.keep_first(most.saturating_sub(self.matched));
         later.ends.clear();
+        if let (Some(last), Some(later)) = (&mut self.last, &mut later.last) {
+            last.merge(later);
+        }
         if let Some(day) = self.days.append(&mut later.days) {
             self.line_filter.view.push_day(&mut self.bytes, day);
         }

@@ -1,11 +1,14 @@
 //! How many of the matching records `show` and `tail` show: all, the first ones, or only their
-//! number. `--lines`, which selects the last ones, decides where reading starts, and not this.
+//! number, or those that are newer than in a cursor file. `--lines`, which selects the last ones,
+//! decides where reading starts, and not this.
+
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use clap::builder::RangedU64ValueParser;
 
 /// The flags for how many records are shown.
-#[derive(Debug, Clone, Copy, Default, Args)]
+#[derive(Debug, Clone, Default, Args)]
 pub(crate) struct WantedArgs {
     /// Stop after N records, the first ones; -n selects the last ones
     #[arg(
@@ -23,11 +26,14 @@ pub(crate) struct WantedArgs {
         conflicts_with_all = ["localtel.follow", "localtel.output", "localtel.json"]
     )]
     pub(super) count: bool,
+    /// Show only what is new since the last run with the same file, and save there what was read
+    #[arg(id = "localtel.cursor_file", long = "cursor-file", value_name = "FILE")]
+    cursor_file: Option<PathBuf>,
 }
 
 impl WantedArgs {
     /// Returns what is wanted of the records that match.
-    pub(super) fn wanted(self) -> WantedLines {
+    pub(super) fn wanted(&self) -> WantedLines {
         match (self.count, self.max_count) {
             (true, most) => WantedLines::Number(most.unwrap_or(u64::MAX)),
             (false, Some(most)) => WantedLines::First(most),
@@ -35,8 +41,13 @@ impl WantedArgs {
         }
     }
 
+    /// Returns the path of the cursor file.
+    pub(super) fn cursor_file(&self) -> Option<&Path> {
+        self.cursor_file.as_deref()
+    }
+
     /// Returns `true` if reading ends at a number of records.
-    pub(super) fn has_end(self) -> bool {
+    pub(super) fn has_end(&self) -> bool {
         self.max_count.is_some()
     }
 }

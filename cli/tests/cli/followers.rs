@@ -329,6 +329,80 @@ fn tail_ends_when_its_reader_ends_even_if_idle() {
     assert_eq!(status.code(), Some(0));
 }
 
+/// Runs a command that must end within ten seconds, and returns its exit code and its output.
+fn ended(mut command: Command) -> (Option<i32>, String, String) {
+    let child = command
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn();
+    let mut child = child.unwrap();
+    let started = Instant::now();
+    while child.try_wait().unwrap().is_none() {
+        if started.elapsed() > Duration::from_secs(10) {
+            child.kill().unwrap();
+            panic!("it did not end");
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    let output = child.wait_with_output().unwrap();
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    (
+        output.status.code(),
+        text(&output.stdout),
+        text(&output.stderr),
+    )
+}
+
+#[test]
+fn tail_ends_at_its_time_with_what_was_recorded_until_then() {
+    let place = TestPlace::new();
+    let telemetry = place.builder().try_open().unwrap();
+    let tail = std::thread::scope(|scope| {
+        let words = ["tail", "-n0", "-U", "+2s", "event=live"];
+        let command = localtel(&place.path(), &words);
+        let tail = scope.spawn(|| ended(command));
+        std::thread::sleep(Duration::from_secs(1));
+        telemetry.record(&Event::new("live"));
+        tail.join().unwrap()
+    });
+    assert_eq!((tail.0, tail.1.lines().count()), (Some(0), 1), "{tail:?}");
+    let words = ["tail", "-n0", "-U", "now", "--exit-status"];
+    assert_eq!(ended(localtel(&place.path(), &words)).0, Some(4));
+}
+
+#[test]
+fn tail_waits_for_the_first_application() {
+    let home = tempfile::tempdir().unwrap();
+    let localtel = |words: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_localtel"));
+        command
+            .env_clear()
+            .env("XDG_STATE_HOME", home.path())
+            .args(words);
+        command.stdin(Stdio::null());
+        command
+    };
+    let (all, named) = std::thread::scope(|scope| {
+        let all = localtel(&["tail", "-m1", "event=first"]);
+        let named = localtel(&["--app", "myapp", "tail", "-m1", "event=first"]);
+        let (all, named) = (scope.spawn(|| ended(all)), scope.spawn(|| ended(named)));
+        std::thread::sleep(Duration::from_millis(500));
+        for words in [&["enable"][..], &["record", "first"]] {
+            let words = [&["--app", "myapp"], words].concat();
+            assert_eq!(ended(localtel(&words)).0, Some(0));
+        }
+        (all.join().unwrap(), named.join().unwrap())
+    });
+    for (code, shown, messages) in [&all, &named] {
+        assert_eq!((*code, shown.lines().count()), (Some(0), 1), "{shown}");
+        assert_eq!(messages.matches("waiting for").count(), 1, "{messages}");
+    }
+    // A similar name is suggested at once.
+    let misspelt = ["--app", "myap", "tail", "-U", "now"];
+    let (_, _, messages) = ended(localtel(&misspelt));
+    assert!(messages.contains("did you mean"), "{messages}");
+}
+
 fn localtel(directory: &Path, words: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_localtel"));
     command

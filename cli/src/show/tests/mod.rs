@@ -1,6 +1,8 @@
 //! Tests of `show` and `tail` in memory, against directories that are written by hand.
 
 mod context;
+mod cursor;
+mod following;
 mod wanted;
 
 use std::ffi::OsString;

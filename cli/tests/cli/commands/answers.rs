@@ -748,7 +748,7 @@ fn hints_repeat_the_flags_that_name_the_telemetry() {
     for name in named {
         for words in [
             &["show"] as &[&str],
-            &["tail"],
+            &["tail", "-U", "now"],
             &["clear", "--yes"],
             &["report"],
             &["report", "--last"],
