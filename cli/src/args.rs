@@ -245,7 +245,7 @@ mod tests {
         let tail = command.find_subcommand_mut("tail").unwrap();
         let help = tail.render_help().to_string();
         assert!(help.contains("[default: 10]"), "{help}");
-        for flag in ["--follow", "--reverse", "--sort", "--exit-status"] {
+        for flag in ["--follow", "--reverse", "--sort", "--count"] {
             assert!(!help.contains(flag), "{flag}: {help}");
         }
     }

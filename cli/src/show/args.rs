@@ -35,7 +35,7 @@ pub(crate) struct ShowArgs {
         value_name = "N|all"
     )]
     pub(crate) lines: Option<LineLimit>,
-    /// Show records from this time on: 9:00, yesterday 14:00, monday, 2026-11-21, -2h
+    /// Show records from this time on: 9:00, monday 8:30, 2026-11-21, -2h
     #[arg(
         id = "localtel.since",
         short = 'S',
@@ -158,10 +158,10 @@ pub(crate) struct ShowArgs {
     #[arg(id = "localtel.own", long = "own", overrides_with = "localtel.no_own")]
     pub(crate) own: bool,
     /// Hide them in pipes and files, too
-    #[arg(id = "localtel.no_own", long = "no-own")]
+    #[arg(id = "localtel.no_own", long = "no-own", hide_short_help = true)]
     pub(crate) no_own: bool,
     /// Do not use a pager
-    #[arg(id = "localtel.no_pager", long = "no-pager")]
+    #[arg(id = "localtel.no_pager", long = "no-pager", hide_short_help = true)]
     pub(crate) no_pager: bool,
     /// Exit with code 4 if nothing matched
     #[arg(id = "localtel.exit_status", long = "exit-status")]

@@ -21,6 +21,7 @@ use localtel::read::{Damage, Fold, Line, Notice, Position, Timestamp};
 pub(crate) struct ContextArgs {
     /// Show N records after each one that matches; `--` stands for those left out
     #[arg(
+        hide_short_help = true,
         id = "localtel.after",
         short = 'A',
         long = "after-context",
@@ -29,13 +30,14 @@ pub(crate) struct ContextArgs {
     after: Option<usize>,
     /// Show N records before each one that matches
     #[arg(
+        hide_short_help = true,
         id = "localtel.before",
         short = 'B',
         long = "before-context",
         value_name = "N"
     )]
     before: Option<usize>,
-    /// Show N records before and after each one that matches
+    /// Show N records around each one that matches; -A after it, -B before
     #[arg(
         id = "localtel.context",
         short = 'C',
@@ -43,8 +45,7 @@ pub(crate) struct ContextArgs {
         value_name = "N"
     )]
     around: Option<usize>,
-    /// Show only those of the same session, or in the same outermost span [default of -C with
-    /// it: 100]
+    /// Show those of the same session or outermost span [then -C is 100]
     #[arg(
         id = "localtel.same",
         long = "same",

@@ -19,14 +19,14 @@ pub(crate) struct WantedArgs {
         value_parser = RangedU64ValueParser::<u64>::new().range(1..)
     )]
     max_count: Option<u64>,
-    /// Print only the number of records, of all applications and files together
+    /// Print only the number of records, of all that is read
     #[arg(
         id = "localtel.count",
         long = "count",
         conflicts_with_all = ["localtel.follow", "localtel.output", "localtel.json"]
     )]
     pub(super) count: bool,
-    /// Show only what is new since the last run with the same file, and save there what was read
+    /// Show what is new since the last run with this file, and save it
     #[arg(id = "localtel.cursor_file", long = "cursor-file", value_name = "FILE")]
     cursor_file: Option<PathBuf>,
 }
