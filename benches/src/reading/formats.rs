@@ -17,7 +17,7 @@ pub(super) fn word<'a>(tools: &'a Tools, shares: &'a Shares) -> Task<'a> {
 /// All records, as comma-separated values with the same columns.
 pub(super) fn csv<'a>(tools: &'a Tools, shares: &'a Shares) -> Task<'a> {
     let records = shares.part.records;
-    let localtel = ["show", "-o", "csv"];
+    let localtel = ["show", "-o", "csv", "--columns", COLUMNS];
     // localtel prints a header.
     Task::new("All records, CSV", tools, shares)
         .localtel(Share::Part, &localtel, Lines::Exactly(records + 1))
@@ -47,5 +47,9 @@ pub(super) fn figures(word: &Answers, csv: &Answers, pretty: &Answers) -> Vec<Fi
 /// A word that one record in a hundred contains.
 const WORD: &str = "connection";
 
-/// The columns of localtel.
-const JQ_CSV: &str = r"[.timestamp, .level, .source, .target, .event, .message, .session, .seq, (.properties | if . then tojson else . end), (.spans | if . then tojson else . end), .spans_left_out] | @csv";
+/// Columns whose values are on one line.
+const COLUMNS: &str =
+    "timestamp,level,source,target,event,message,session,seq,command,duration,result";
+
+/// The same columns.
+const JQ_CSV: &str = r"[.timestamp, .level, .source, .target, .event, .message, .session, .seq, .properties.command, .properties.duration, .properties.result] | @csv";
