@@ -4,8 +4,8 @@
 //! the usual themes blue has a contrast of 1.6 to 1 on black, yellow 1.7, cyan 2.0 and green 2.2 on
 //! white, and even red only 2.4 on black. The cube of 256 colours is the same in every theme. These
 //! are from its middle, with at least 3 to 1 on each background in the test below, dark or light.
-//! Grey replaces the attribute "dim", whose contrast nobody knows. The text says the same without
-//! colour.
+//! Grey replaces the attribute "dim", whose contrast differs between terminals. The text says the
+//! same without colour.
 
 use anstyle::{Ansi256Color, Color, Style};
 

@@ -283,7 +283,7 @@ fn a_question_that_cannot_be_answered_has_no_answer() {
         &["bash"] as &[&str],
         &["bash", "localtel show"],
         &["zsh"],
-        &["fish", "localtel", "--app", "nobody", "show", "-e", ""],
+        &["fish", "localtel", "--app", "absent", "show", "-e", ""],
         &[
             "fish",
             "localtel",
@@ -350,7 +350,7 @@ fn reading_for_completion_changes_nothing() {
     let before = listed();
     for line in [
         "localtel show -e ",
-        "localtel --app nobody show -e ",
+        "localtel --app absent show -e ",
         "localtel --app ",
     ] {
         home.ask(line);

@@ -197,7 +197,7 @@ struct InputLabel {
 }
 
 impl InputLabels {
-    /// Returns the labels of directories; `is_named` tells whether rows begin with the name.
+    /// Returns the labels of directories; with `is_named` rows begin with the name.
     pub(super) fn of_directories(inputs: &[&NamedInput], is_named: bool) -> Self {
         Self::new(inputs.iter().map(|input| (*input, None)), is_named)
     }

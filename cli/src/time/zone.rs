@@ -161,7 +161,7 @@ fn moment_of(
     })
 }
 
-/// Returns the first second between two moments at which the offset is no longer that of the first.
+/// Returns the first second between two moments at which the offset differs from that of the first.
 fn first_after_change(
     before: OffsetDateTime,
     after: OffsetDateTime,
