@@ -4,11 +4,14 @@
 mod args;
 mod context;
 mod cursor;
+mod end;
+mod examples;
 mod following;
 mod inputs;
 mod nothing;
 mod operand;
 mod shown;
+mod start;
 mod streams;
 mod survey;
 #[cfg(test)]
@@ -21,34 +24,29 @@ mod unread;
 mod wanted;
 
 use std::io::{BufWriter, Write};
-use std::path::Path;
 
-use super::columns::Columns;
 use super::exit::Exit;
 use super::pager::Pager;
-use super::sanitize::Sanitized;
 use super::screen::{Colour, OutputKind, OutputStop, Screen};
 use super::table::TableWriter;
 use super::time::{Zone, timestamp};
 use super::view::View;
-use localtel::read::{
-    Filter, Fold as _, Follower, Item, MergeInput, Merged, Position, Reader, Timestamp,
-};
-use localtel::{Error, Result};
+use localtel::Result;
+use localtel::read::{Fold as _, Follower, Merged, Timestamp};
 use time::OffsetDateTime;
 
-use args::ColumnChoice;
 pub(crate) use args::{LineLimit, ShowArgs, as_of_tail};
 use context::{Context, ContextFold};
 use cursor::{LastRecords, SavedCursor};
+use end::{ShowEnd, print_own, print_reasons};
+pub(crate) use examples::{SHOW_EXAMPLES, TAIL_EXAMPLES};
 use following::Followers;
 use inputs::{InputLabels, OpenInput, reverse_directory};
 pub(crate) use inputs::{NamedInput, ShowInputs};
 use nothing::EmptySelection;
 use shown::{KeptLines, KeptOrder, LineFilter, ShownLines};
-use streams::Rewritten;
-use survey::KeySurvey;
-use unread::UnreadCounts;
+use start::{StartPoint, followers, from, open, resume, start_of};
+use survey::columns;
 use wanted::WantedLines;
 
 /// Shows records of the inputs.
@@ -131,62 +129,6 @@ pub(crate) fn run(
     Ok(end.report(args, (inputs, &selection), &unread, screen))
 }
 
-/// What is known when everything was shown.
-struct ShowEnd {
-    lines: LineLimit,
-    /// Whether there are records before those that were shown.
-    is_cut: bool,
-    is_reader_gone: bool,
-    /// Number of inputs that could not be opened.
-    failures: usize,
-    matched: u64,
-    /// Number of records of localtel itself that match and are not shown.
-    own: u64,
-}
-
-impl ShowEnd {
-    /// Prints what the user should know of the result, and returns the exit.
-    fn report(
-        &self,
-        args: &ShowArgs,
-        (inputs, selection): (&ShowInputs<'_>, &EmptySelection),
-        unread: &UnreadCounts,
-        screen: &mut Screen<'_>,
-    ) -> Exit {
-        print_own(self.own, screen.stderr);
-        let is_denied = unread.is_denied() || self.failures > 0;
-        let is_nothing = self.matched == 0 && !self.is_reader_gone;
-        let is_explained = is_nothing
-            && !is_denied
-            && self.own == 0
-            // A follower said so when it had read everything, and with a cursor it is usual.
-            && !args.follow
-            && args.wanted.cursor_file().is_none()
-            && self.lines != LineLimit::Last(0)
-            && print_reasons(selection, inputs, screen.stderr);
-        if let (None, false, LineLimit::Last(count)) = (args.lines, args.follow, self.lines)
-            && (self.is_cut || self.matched >= count)
-        {
-            screen.print_message(format_args!(
-                "only the last {count} records are shown; `-n all` shows all"
-            ));
-        }
-        let is_silent = is_nothing && !is_explained && !args.wanted.count;
-        if is_silent && screen.sink == OutputKind::Terminal {
-            let other = if self.own > 0 { " else" } else { "" };
-            screen.print_message(format_args!("nothing{other} matched"));
-        }
-        // Damage does not change the exit, but missing permission to read does.
-        if is_denied {
-            Exit::Failed
-        } else if args.exit_status && is_nothing {
-            Exit::NothingMatched
-        } else {
-            Exit::Done
-        }
-    }
-}
-
 /// Starts the pager on a terminal, unless new records are awaited.
 fn start_pager(args: &ShowArgs, inputs: &ShowInputs<'_>, screen: &Screen<'_>) -> Option<Pager> {
     let is_useless = !args.may_page() || inputs.has_stdin();
@@ -210,80 +152,6 @@ fn view(args: &ShowArgs, zone: Zone, pager: Option<&Pager>, screen: &Screen<'_>)
     }
 }
 
-/// Returns the columns of the records to show.
-fn columns(
-    args: &ShowArgs,
-    inputs: &ShowInputs<'_>,
-    filter: &Filter,
-    start: &StartPoint,
-) -> Result<Columns> {
-    match args.columns()? {
-        ColumnChoice::None => Ok(Columns::default()),
-        ColumnChoice::Named(columns) => Ok(columns.clone()),
-        ColumnChoice::Seen if inputs.has_stdin() => Err(Error::invalid(
-            "--columns",
-            "the standard input is read once, so name the columns: `--columns time,message`",
-        )),
-        ColumnChoice::Seen => seen_columns(inputs, filter, start),
-    }
-}
-
-/// Finds the columns of all records to show.
-fn seen_columns(inputs: &ShowInputs<'_>, filter: &Filter, start: &StartPoint) -> Result<Columns> {
-    // What cannot be opened was reported.
-    let opened = inputs
-        .list
-        .iter()
-        .filter_map(|named| named.open(filter).ok());
-    let opened = opened.collect();
-    let opened = match start {
-        StartPoint::First => opened,
-        StartPoint::At(starts) => from(opened, starts.clone()),
-        StartPoint::End => return Ok(Columns::default()),
-    };
-    let labels = InputLabels::of_opened(&opened, false);
-    let mut merged = Merged::new(opened.into_iter().map(|opened| opened.input));
-    let empty = || Rewritten::new(KeySurvey::new(filter), labels.rewriters());
-    let mut survey = empty();
-    merged.fold(&mut survey, empty, |_| Ok::<(), Error>(()))?;
-    survey.fold.columns()
-}
-
-/// Prints how many records of localtel itself are not shown.
-fn print_own(count: u64, stderr: &mut dyn Write) {
-    let text = match count {
-        0 => return,
-        1 => "1 record of localtel itself is hidden; --own shows it".to_owned(),
-        count => format!("{count} records of localtel itself are hidden; --own shows them"),
-    };
-    // A closed stderr is not an error here.
-    drop(writeln!(stderr, "{text}"));
-}
-
-/// Prints why nothing matched, and returns `true` if a reason was found.
-fn print_reasons(
-    selection: &EmptySelection,
-    inputs: &ShowInputs<'_>,
-    stderr: &mut dyn Write,
-) -> bool {
-    if !inputs.are_rereadable() {
-        return false;
-    }
-    // All records, to know what there is outside of the range.
-    let everything = Filter::new();
-    let opened = inputs.list.iter().map(|input| input.open(&everything));
-    // An error here only costs the reasons.
-    let Ok(opened) = opened.collect::<Result<Vec<OpenInput<'_>>>>() else {
-        return false;
-    };
-    let labels = InputLabels::of_opened(&opened, false);
-    let mut merged = Merged::new(opened.into_iter().map(|opened| opened.input));
-    let empty = || Rewritten::new(selection.fold(), labels.rewriters());
-    let mut reasons = empty();
-    let read = merged.fold(&mut reasons, empty, |_| Ok::<(), Error>(()));
-    read.is_ok() && reasons.fold.print(stderr)
-}
-
 /// The parts that following needs besides the data and the output.
 struct FollowContext<'a> {
     /// The directories that do not exist yet.
@@ -292,124 +160,6 @@ struct FollowContext<'a> {
     end: Option<Timestamp>,
     stderr: &'a mut dyn Write,
     is_reader_gone: &'a dyn Fn() -> bool,
-}
-
-/// Opens the inputs, and returns those that do not exist yet, if they are followed. An error of the
-/// only input is returned, and those of several are printed.
-fn open<'a>(
-    args: &ShowArgs,
-    inputs: &'a ShowInputs<'_>,
-    filter: &Filter,
-    stderr: &mut dyn Write,
-) -> Result<(Vec<OpenInput<'a>>, Vec<&'a NamedInput>)> {
-    let (mut opened, mut awaited) = (Vec::new(), Vec::new());
-    for named in &inputs.list {
-        match named.open(filter) {
-            Ok(input) => opened.push(input),
-            Err(error) if args.follow && error.is_not_found() => {
-                if let Some(path) = named.directory() {
-                    let text = format!("waiting for {}, which does not exist yet", path.display());
-                    drop(writeln!(stderr, "{}", Sanitized(&text)));
-                    awaited.push(named);
-                }
-            }
-            Err(error) if inputs.list.len() == 1 => return Err(error),
-            // A closed stderr is not an error.
-            Err(error) => drop(writeln!(stderr, "{}", Sanitized(&error.chain()))),
-        }
-    }
-    Ok((opened, awaited))
-}
-
-/// Continues behind what a cursor file says was read, and prints where that is not possible.
-fn resume(
-    cursor: Option<&SavedCursor>,
-    opened: &mut [OpenInput<'_>],
-    filter: &Filter,
-    stderr: &mut dyn Write,
-) -> Result<()> {
-    let Some(cursor) = cursor else { return Ok(()) };
-    let names: Vec<&NamedInput> = opened.iter().map(|one| one.named).collect();
-    let labels = InputLabels::of_directories(&names, false);
-    for (number, one) in opened.iter_mut().enumerate() {
-        let (MergeInput::Reader(reader), Some(path)) = (&mut one.input, one.named.directory())
-        else {
-            continue;
-        };
-        if let Some(change) = cursor.resume(reader, path, filter)? {
-            let text = format!("{}{}", labels.prefix(number), change.text());
-            // A closed stderr is not an error.
-            drop(writeln!(stderr, "{}", Sanitized(&text)));
-        }
-    }
-    Ok(())
-}
-
-/// The position to start at.
-#[derive(Debug)]
-enum StartPoint {
-    /// At the first line.
-    First,
-    /// In each input at the first line that is shown; `None` if none is.
-    At(Vec<Option<Position>>),
-    /// After the last line.
-    End,
-}
-
-/// Finds where the last matching records begin, from the end of the data.
-fn start_of(
-    args: &ShowArgs,
-    opened: &[OpenInput<'_>],
-    filter: &Filter,
-    lines: LineLimit,
-) -> Result<StartPoint> {
-    let LineLimit::Last(count) = lines else {
-        return Ok(StartPoint::First);
-    };
-    // Sorted or reversed records, and those with context, are counted when they are shown.
-    if count == 0 {
-        return Ok(StartPoint::End);
-    }
-    let directories: Option<Vec<&Path>> = opened
-        .iter()
-        .map(|opened| opened.named.directory())
-        .collect();
-    let is_counted_later = args.reverse || args.sort || args.context.size().is_some();
-    let Some(directories) = directories.filter(|_| !is_counted_later) else {
-        return Ok(StartPoint::First);
-    };
-    let reversed = directories
-        .iter()
-        .map(|path| reverse_directory(path, filter));
-    let mut reversed = Merged::new(reversed.collect::<Result<Vec<_>>>()?);
-    let mut starts = vec![None; opened.len()];
-    let mut left = count;
-    while let Some((input, item)) = reversed.next_item()? {
-        let Item::Line(line) = item else { continue };
-        if filter.passes(&line).unwrap_or(false) {
-            left -= 1;
-            if let Some(start) = starts.get_mut(input) {
-                *start = Some(line.position());
-            }
-            if left == 0 {
-                return Ok(StartPoint::At(starts));
-            }
-        }
-    }
-    Ok(StartPoint::First)
-}
-
-/// Moves to the end of the data without reading all of it.
-fn pass_all(reader: &mut Reader, directory: &Path) -> Result<()> {
-    let mut reverse = Reader::reverse(directory)?;
-    while let Some(item) = reverse.next_item() {
-        if let Item::Line(line) = item {
-            reader.seek(line.position());
-            break;
-        }
-    }
-    while reader.next_item()?.is_some() {}
-    Ok(())
 }
 
 /// A run of showing records.
@@ -698,19 +448,6 @@ impl<'a> Show<'a> {
     }
 }
 
-/// Returns the inputs from their positions on, without those that have none.
-fn from(opened: Vec<OpenInput<'_>>, starts: Vec<Option<Position>>) -> Vec<OpenInput<'_>> {
-    let with_start = opened.into_iter().zip(starts);
-    let from_start = with_start.filter_map(|(mut opened, start)| {
-        let start = start?;
-        if let MergeInput::Reader(reader) = &mut opened.input {
-            reader.seek(start);
-        }
-        Some(opened)
-    });
-    from_start.collect()
-}
-
 /// Returns when to stop following records up to a time: their writers may need a moment.
 fn end_of_following(until: OffsetDateTime) -> Timestamp {
     until
@@ -721,54 +458,5 @@ fn end_of_following(until: OffsetDateTime) -> Timestamp {
 /// How long a writer may take until a record is in its file.
 const WRITING_PAUSE: time::Duration = time::Duration::milliseconds(200);
 
-/// Follows the directories among the inputs from their positions on.
-fn followers(opened: Vec<OpenInput<'_>>, start: StartPoint) -> Result<Followers> {
-    let starts = match start {
-        StartPoint::First => None,
-        StartPoint::At(starts) => Some(starts),
-        StartPoint::End => Some(vec![None; opened.len()]),
-    };
-    let mut followers = Followers::default();
-    for (index, OpenInput { named, input, .. }) in opened.into_iter().enumerate() {
-        let (MergeInput::Reader(mut reader), Some(path)) = (input, named.directory()) else {
-            continue;
-        };
-        if let Some(starts) = &starts {
-            match starts.get(index).copied().flatten() {
-                Some(start) => reader.seek(start),
-                None => pass_all(&mut reader, path)?,
-            }
-        }
-        followers.add(named.clone(), reader.follow());
-    }
-    Ok(followers)
-}
-
 /// Size of the output buffer: one write for a few hundred records.
 const BUFFER_BYTES: usize = 64 * 1024;
-
-/// Notes and examples for `show`.
-pub(crate) const SHOW_EXAMPLES: &str = "\
-Keys of conditions: timestamp level source target event message session seq span, and any property. \
-A missing key never matches, not even with `!=`. With -S or -U, all records are shown unless -n is given.
-
-Examples:
-  localtel show                                the last 1000 records
-  localtel show -l warn --since -2h            warnings and errors of two hours
-  localtel show event=command 'duration>1.5s'  commands of more than 1.5 seconds
-  localtel show -g timeout -o pretty           what mentions it, as blocks
-  localtel show -o fields:time,event,duration  a table of these keys
-  localtel show --json | jq .properties        as JSON, for other programs
-  localtel show --count -l error -S -1d        the number of errors of a day";
-
-/// Notes and examples for `tail`.
-pub(crate) const TAIL_EXAMPLES: &str = "\
-Keys of conditions: timestamp level source target event message session seq span, and any property. \
-A missing key never matches, not even with `!=`.
-
-Examples:
-  localtel tail                    the last 10 records, then each new one
-  localtel tail -n 0 -l error      only new errors
-  localtel tail -t myapp::net      one module of the application
-  localtel tail -n 0 -m 1          the next record
-  localtel tail -U +5m             what is recorded in five minutes";

@@ -4,9 +4,52 @@
 use std::collections::HashSet;
 
 use super::super::columns::Columns;
+use super::args::{ColumnChoice, ShowArgs};
+use super::inputs::{InputLabels, ShowInputs};
+use super::start::{StartPoint, from};
+use super::streams::Rewritten;
 use localtel::read::raw::{FilterVerdict, Object, RawRecord};
-use localtel::read::{Damage, Filter, Fold, Line};
+use localtel::read::{Damage, Filter, Fold, Line, Merged};
 use localtel::{Error, Result};
+
+/// Returns the columns of the records to show.
+pub(super) fn columns(
+    args: &ShowArgs,
+    inputs: &ShowInputs<'_>,
+    filter: &Filter,
+    start: &StartPoint,
+) -> Result<Columns> {
+    match args.columns()? {
+        ColumnChoice::None => Ok(Columns::default()),
+        ColumnChoice::Named(columns) => Ok(columns.clone()),
+        ColumnChoice::Seen if inputs.has_stdin() => Err(Error::invalid(
+            "--columns",
+            "the standard input is read once, so name the columns: `--columns time,message`",
+        )),
+        ColumnChoice::Seen => seen_columns(inputs, filter, start),
+    }
+}
+
+/// Finds the columns of all records to show.
+fn seen_columns(inputs: &ShowInputs<'_>, filter: &Filter, start: &StartPoint) -> Result<Columns> {
+    // What cannot be opened was reported.
+    let opened = inputs
+        .list
+        .iter()
+        .filter_map(|named| named.open(filter).ok());
+    let opened = opened.collect();
+    let opened = match start {
+        StartPoint::First => opened,
+        StartPoint::At(starts) => from(opened, starts.clone()),
+        StartPoint::End => return Ok(Columns::default()),
+    };
+    let labels = InputLabels::of_opened(&opened, false);
+    let mut merged = Merged::new(opened.into_iter().map(|opened| opened.input));
+    let empty = || Rewritten::new(KeySurvey::new(filter), labels.rewriters());
+    let mut survey = empty();
+    merged.fold(&mut survey, empty, |_| Ok::<(), Error>(()))?;
+    survey.fold.columns()
+}
 
 /// The keys that occur, in the order of their first occurrence.
 pub(super) struct KeySurvey<'a> {

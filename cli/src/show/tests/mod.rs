@@ -7,13 +7,14 @@ mod wanted;
 
 use std::ffi::OsString;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use clap::Parser;
 use tempfile::TempDir;
 use time::OffsetDateTime;
 
+use super::unread::UnreadCounts;
 use super::*;
 use crate::screen::{Colour, Memory};
 use localtel::read::raw::OrderedType;

@@ -1,0 +1,170 @@
+//! Where reading starts: opens the inputs, continues behind what a cursor file says, and finds the
+//! last matching records from the end of the data.
+
+use std::io::Write;
+use std::path::Path;
+
+use super::super::sanitize::Sanitized;
+use super::args::{LineLimit, ShowArgs};
+use super::cursor::SavedCursor;
+use super::following::Followers;
+use super::inputs::{InputLabels, NamedInput, OpenInput, ShowInputs, reverse_directory};
+use localtel::Result;
+use localtel::read::{Filter, Item, MergeInput, Merged, Position, Reader};
+
+/// Opens the inputs, and returns those that do not exist yet, if they are followed. An error of the
+/// only input is returned, and those of several are printed.
+pub(super) fn open<'a>(
+    args: &ShowArgs,
+    inputs: &'a ShowInputs<'_>,
+    filter: &Filter,
+    stderr: &mut dyn Write,
+) -> Result<(Vec<OpenInput<'a>>, Vec<&'a NamedInput>)> {
+    let (mut opened, mut awaited) = (Vec::new(), Vec::new());
+    for named in &inputs.list {
+        match named.open(filter) {
+            Ok(input) => opened.push(input),
+            Err(error) if args.follow && error.is_not_found() => {
+                if let Some(path) = named.directory() {
+                    let text = format!("waiting for {}, which does not exist yet", path.display());
+                    drop(writeln!(stderr, "{}", Sanitized(&text)));
+                    awaited.push(named);
+                }
+            }
+            Err(error) if inputs.list.len() == 1 => return Err(error),
+            // A closed stderr is not an error.
+            Err(error) => drop(writeln!(stderr, "{}", Sanitized(&error.chain()))),
+        }
+    }
+    Ok((opened, awaited))
+}
+
+/// Continues behind what a cursor file says was read, and prints where that is not possible.
+pub(super) fn resume(
+    cursor: Option<&SavedCursor>,
+    opened: &mut [OpenInput<'_>],
+    filter: &Filter,
+    stderr: &mut dyn Write,
+) -> Result<()> {
+    let Some(cursor) = cursor else { return Ok(()) };
+    let names: Vec<&NamedInput> = opened.iter().map(|one| one.named).collect();
+    let labels = InputLabels::of_directories(&names, false);
+    for (number, one) in opened.iter_mut().enumerate() {
+        let (MergeInput::Reader(reader), Some(path)) = (&mut one.input, one.named.directory())
+        else {
+            continue;
+        };
+        if let Some(change) = cursor.resume(reader, path, filter)? {
+            let text = format!("{}{}", labels.prefix(number), change.text());
+            // A closed stderr is not an error.
+            drop(writeln!(stderr, "{}", Sanitized(&text)));
+        }
+    }
+    Ok(())
+}
+
+/// The position to start at.
+#[derive(Debug)]
+pub(super) enum StartPoint {
+    /// At the first line.
+    First,
+    /// In each input at the first line that is shown; `None` if none is.
+    At(Vec<Option<Position>>),
+    /// After the last line.
+    End,
+}
+
+/// Finds where the last matching records begin, from the end of the data.
+pub(super) fn start_of(
+    args: &ShowArgs,
+    opened: &[OpenInput<'_>],
+    filter: &Filter,
+    lines: LineLimit,
+) -> Result<StartPoint> {
+    let LineLimit::Last(count) = lines else {
+        return Ok(StartPoint::First);
+    };
+    // Sorted or reversed records, and those with context, are counted when they are shown.
+    if count == 0 {
+        return Ok(StartPoint::End);
+    }
+    let directories: Option<Vec<&Path>> = opened
+        .iter()
+        .map(|opened| opened.named.directory())
+        .collect();
+    let is_counted_later = args.reverse || args.sort || args.context.size().is_some();
+    let Some(directories) = directories.filter(|_| !is_counted_later) else {
+        return Ok(StartPoint::First);
+    };
+    let reversed = directories
+        .iter()
+        .map(|path| reverse_directory(path, filter));
+    let mut reversed = Merged::new(reversed.collect::<Result<Vec<_>>>()?);
+    let mut starts = vec![None; opened.len()];
+    let mut left = count;
+    while let Some((input, item)) = reversed.next_item()? {
+        let Item::Line(line) = item else { continue };
+        if filter.passes(&line).unwrap_or(false) {
+            left -= 1;
+            if let Some(start) = starts.get_mut(input) {
+                *start = Some(line.position());
+            }
+            if left == 0 {
+                return Ok(StartPoint::At(starts));
+            }
+        }
+    }
+    Ok(StartPoint::First)
+}
+
+/// Moves to the end of the data without reading all of it.
+pub(super) fn pass_all(reader: &mut Reader, directory: &Path) -> Result<()> {
+    let mut reverse = Reader::reverse(directory)?;
+    while let Some(item) = reverse.next_item() {
+        if let Item::Line(line) = item {
+            reader.seek(line.position());
+            break;
+        }
+    }
+    while reader.next_item()?.is_some() {}
+    Ok(())
+}
+
+/// Returns the inputs from their positions on, without those that have none.
+pub(super) fn from(
+    opened: Vec<OpenInput<'_>>,
+    starts: Vec<Option<Position>>,
+) -> Vec<OpenInput<'_>> {
+    let with_start = opened.into_iter().zip(starts);
+    let from_start = with_start.filter_map(|(mut opened, start)| {
+        let start = start?;
+        if let MergeInput::Reader(reader) = &mut opened.input {
+            reader.seek(start);
+        }
+        Some(opened)
+    });
+    from_start.collect()
+}
+
+/// Follows the directories among the inputs from their positions on.
+pub(super) fn followers(opened: Vec<OpenInput<'_>>, start: StartPoint) -> Result<Followers> {
+    let starts = match start {
+        StartPoint::First => None,
+        StartPoint::At(starts) => Some(starts),
+        StartPoint::End => Some(vec![None; opened.len()]),
+    };
+    let mut followers = Followers::default();
+    for (index, OpenInput { named, input, .. }) in opened.into_iter().enumerate() {
+        let (MergeInput::Reader(mut reader), Some(path)) = (input, named.directory()) else {
+            continue;
+        };
+        if let Some(starts) = &starts {
+            match starts.get(index).copied().flatten() {
+                Some(start) => reader.seek(start),
+                None => pass_all(&mut reader, path)?,
+            }
+        }
+        followers.add(named.clone(), reader.follow());
+    }
+    Ok(followers)
+}
