@@ -6,9 +6,15 @@
 )]
 
 use std::fs::{self, File, Permissions};
-use std::io::{Read as _, Write as _};
+use std::io::{BufWriter, Read as _, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant, SystemTime};
+
+use localtel::consent::WhenUndecided;
+use localtel::recording::Compression;
+use localtel::{Event, Limits, Telemetry};
 
 use super::lines::{Lines, Opening};
 use crate::Result;
@@ -77,6 +83,91 @@ pub(super) fn joined(home: &Path, data: &Data) -> Result<Data> {
     let (records, since, recent) = (data.records, &data.since, data.recent);
     let facts = format!("{VERSION} {records} {since} {recent}");
     read(place, vec![segment], &facts)
+}
+
+/// Returns a directory above several ones, which have the lines of another one in turn: so the
+/// directories must be merged line by line.
+pub(super) fn spread(home: &Path, data: &Data, count: usize) -> Result<Data> {
+    let place = home.join(format!("spread-{count}-{}", data.bytes));
+    let directories = (0..count).map(|number| place.join(format!("app{number:02}/telemetry")));
+    let segments: Vec<PathBuf> = directories
+        .map(|directory| directory.join("events.000001.jsonl"))
+        .collect();
+    let sizes = segments.iter().filter_map(|path| path.metadata().ok());
+    if sizes.map(|facts| facts.len()).sum::<u64>() != data.bytes {
+        start(&place)?;
+        let mut files = Vec::new();
+        for segment in &segments {
+            start(segment.parent().ok_or("a segment has no directory")?)?;
+            files.push(BufWriter::new(File::create(segment)?));
+        }
+        let mut turn = 0;
+        for part in &data.segments {
+            for line in fs::read(part)?.split_inclusive(|byte| *byte == b'\n') {
+                let file = files.get_mut(turn % count).ok_or("there is no file")?;
+                file.write_all(line)?;
+                turn += 1;
+            }
+        }
+        for file in files {
+            let file = file.into_inner()?;
+            file.sync_all()?;
+            file.set_permissions(Permissions::from_mode(0o600))?;
+        }
+    }
+    let (records, since, recent) = (data.records, &data.since, data.recent);
+    read(
+        place,
+        segments,
+        &format!("{VERSION} {records} {since} {recent}"),
+    )
+}
+
+/// Returns a directory with the lines of another one, whose closed segments localtel compressed.
+/// Its bytes are the plain ones.
+pub(super) fn compressed(home: &Path, data: &Data) -> Result<Data> {
+    let place = home.join(format!("compressed-{}-{}", data.segments.len(), data.bytes));
+    let mut segments = Vec::new();
+    for (at, plain) in data.segments.iter().enumerate() {
+        let mut name = plain.file_name().ok_or("a segment has no name")?.to_owned();
+        if at + 1 < data.segments.len() {
+            name.push(".zst");
+        }
+        segments.push(place.join(name));
+    }
+    if !segments.iter().all(|path| path.is_file()) {
+        start(&place)?;
+        for plain in &data.segments {
+            let copy = place.join(plain.file_name().ok_or("a segment has no name")?);
+            fs::copy(plain, &copy)?;
+            File::open(&copy)?.set_modified(SystemTime::now() - OLD)?;
+        }
+        let limits = Limits {
+            compression: Compression::On,
+            ..Limits::default()
+        };
+        let telemetry = Telemetry::builder("ticloud")
+            .dir(&place)
+            .when_undecided(WhenUndecided::Record)
+            .limits(limits)
+            .try_open()?;
+        let begin = Instant::now();
+        while !segments.iter().all(|path| path.is_file()) {
+            if begin.elapsed() > COMPRESSED_WITHIN {
+                return Err(format!("{} is not compressed", place.display()).into());
+            }
+            // A worker compresses between records, and sleeps while there are none.
+            telemetry.record(&Event::new("tick"));
+            thread::sleep(Duration::from_millis(50));
+        }
+        drop(telemetry);
+    }
+    let (records, since, recent) = (data.records, &data.since, data.recent);
+    let facts = format!("{VERSION} {records} {since} {recent}");
+    Ok(Data {
+        bytes: data.bytes,
+        ..read(place, segments, &facts)?
+    })
 }
 
 /// Reads a directory that was made, and the facts about it.
@@ -166,6 +257,12 @@ fn warm(segments: &[PathBuf]) -> Result<u64> {
 
 /// The first word of the marker. A change of it generates everything again.
 const VERSION: &str = "generator-1";
+
+/// The age of segments that are to be compressed.
+const OLD: Duration = Duration::from_hours(48);
+
+/// The time within which a directory is compressed: ten times as long as it takes on one core.
+const COMPRESSED_WITHIN: Duration = Duration::from_mins(1);
 
 /// The range of `--since`, in seconds before the end.
 const SINCE_SECONDS: u64 = 5 * 60;

@@ -23,9 +23,12 @@ pub(crate) fn run(effort: Effort) -> Result<Section> {
     let home = tools::target()?.join("reading");
     let [whole, part, many] = effort.pick([WHOLE, EIGHTH, MANY], QUICK);
     let many = generator::data(&home, many)?;
+    let part = generator::data(&home, part)?;
     let shares = Shares {
         whole: generator::data(&home, whole)?,
-        part: generator::data(&home, part)?,
+        several: generator::spread(&home, &part, APPLICATIONS)?,
+        compressed: generator::compressed(&home, &part)?,
+        part,
         one: generator::joined(&home, &many)?,
         many,
     };
@@ -41,6 +44,7 @@ pub(crate) fn run(effort: Effort) -> Result<Section> {
     let pretty = answers(formats::pretty(&tools, &shares))?;
     let commands = answers(passes::commands(&tools, &shares))?;
     let segments = answers(passes::segments(&tools, &shares))?;
+    let inputs = answers(passes::inputs(&tools, &shares))?;
     let followed = follower::follow(&tools.localtel, effort)?;
     let figures = [
         conditions("`show -l error -o json`", &errors),
@@ -49,12 +53,13 @@ pub(crate) fn run(effort: Effort) -> Result<Section> {
         for_people(&people),
         formats::figures(&word, &csv, &pretty),
         passes::figures(&commands, &segments, shares.many.segments.len()),
+        passes::figures_of_inputs(&inputs),
         at_the_end(&end),
         memory(&errors, &people),
         followed.figures().into(),
     ];
     let all = [&errors, &failures, &slow, &people, &word, &csv, &pretty];
-    let all = all.into_iter().chain([&commands, &segments, &end]);
+    let all = all.into_iter().chain([&commands, &segments, &inputs, &end]);
     let mut tables: Vec<_> = all.map(Answers::table).collect();
     tables.push(followed.table());
     Ok(Section {
@@ -317,6 +322,9 @@ const MANY: Size = Size {
     segments: 5000,
     segment_bytes: 26 << 10,
 };
+
+/// Number of directories that are merged.
+const APPLICATIONS: usize = 20;
 
 const QUICK: [Size; 3] = [
     Size {

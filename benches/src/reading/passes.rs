@@ -30,6 +30,55 @@ pub(super) fn segments<'a>(tools: &'a Tools, shares: &'a Shares) -> Task<'a> {
         })
 }
 
+/// Directories that are merged, and one that is compressed, beside a plain one of the same lines.
+pub(super) fn inputs<'a>(tools: &'a Tools, shares: &'a Shares) -> Task<'a> {
+    let last = ["show", "-n", "10", "-o", "json"];
+    Task::new(
+        "Several directories, and compressed segments",
+        tools,
+        shares,
+    )
+    .localtel(Share::Part, &CONDITION, Lines::Any)
+    .localtel(Share::Several, &CONDITION, Lines::Any)
+    .localtel(Share::Several, &last, Lines::Exactly(10))
+    .localtel(Share::Compressed, &CONDITION, Lines::Any)
+}
+
+/// Returns the figures of several directories and of compressed segments.
+pub(super) fn figures_of_inputs(inputs: &Answers) -> Vec<Figure> {
+    let seconds = |words, share| Some(inputs.of(&localtel(words), share)?.seconds());
+    let condition = "`show 'duration>990' -o json`";
+    let rows = [
+        (
+            format!("{condition} of 20 directories: time relative to one with the same lines"),
+            (SLOW, Share::Several),
+            (SLOW, Share::Part),
+            2.0,
+        ),
+        (
+            "`show -n 10` of 20 directories: time relative to a scan of them".to_owned(),
+            ("show -n", Share::Several),
+            (SLOW, Share::Several),
+            0.02,
+        ),
+        (
+            format!("{condition} of compressed segments: time relative to plain ones"),
+            (SLOW, Share::Compressed),
+            (SLOW, Share::Part),
+            3.0,
+        ),
+    ];
+    let figures = rows.into_iter().filter_map(|(what, own, base, bound)| {
+        Some(Figure {
+            what,
+            target: Bound::AtMost(bound),
+            measured: seconds(own.0, own.1)? / seconds(base.0, base.1)?,
+            unit: "×",
+        })
+    });
+    figures.collect()
+}
+
 /// Returns the figures of the two tasks.
 pub(super) fn figures(commands: &Answers, segments: &Answers, count: usize) -> Vec<Figure> {
     let condition = "`show 'duration>990' -o json`";

@@ -20,6 +20,10 @@ pub(super) struct Shares {
     pub(super) many: Data,
     /// The lines of `many` in one segment.
     pub(super) one: Data,
+    /// The lines of `part` in turn in several directories below one.
+    pub(super) several: Data,
+    /// The lines of `part`, compressed.
+    pub(super) compressed: Data,
 }
 
 /// The input of a contender.
@@ -31,6 +35,8 @@ pub(super) enum Share {
     Segment,
     Many,
     One,
+    Several,
+    Compressed,
 }
 
 impl Share {
@@ -41,6 +47,8 @@ impl Share {
             Self::Segment => "one segment",
             Self::Many => "many segments",
             Self::One => "the same lines in one",
+            Self::Several => "a part in 20 directories",
+            Self::Compressed => "a part, compressed",
         }
     }
 }
@@ -52,6 +60,8 @@ impl Shares {
             Share::Part | Share::Segment => &self.part,
             Share::Many => &self.many,
             Share::One => &self.one,
+            Share::Several => &self.several,
+            Share::Compressed => &self.compressed,
         }
     }
 
@@ -59,7 +69,12 @@ impl Shares {
     fn files(&self, share: Share) -> Vec<String> {
         let segments = &self.data(share).segments;
         let taken = match share {
-            Share::Whole | Share::Part | Share::Many | Share::One => segments.len(),
+            Share::Whole
+            | Share::Part
+            | Share::Many
+            | Share::One
+            | Share::Several
+            | Share::Compressed => segments.len(),
             Share::Segment => 1,
         };
         let name = |path: &PathBuf| path.display().to_string();
@@ -73,7 +88,12 @@ impl Shares {
     fn bytes(&self, share: Share) -> Result<f64> {
         let data = self.data(share);
         Ok(match share {
-            Share::Whole | Share::Part | Share::Many | Share::One => float(data.bytes),
+            Share::Whole
+            | Share::Part
+            | Share::Many
+            | Share::One
+            | Share::Several
+            | Share::Compressed => float(data.bytes),
             Share::Segment => {
                 let first = data.segments.first().ok_or("there is no segment")?;
                 float(first.metadata()?.len())
