@@ -81,14 +81,6 @@ impl From<LineStream> for MergeInput {
 }
 
 impl MergeInput {
-    /// Returns the position behind what was read; `None` for a stream, which has none.
-    fn position(&self) -> Option<Position> {
-        match self {
-            Self::Reader(reader) => Some(reader.position()),
-            Self::Reverse(_) | Self::Stream(_) => None,
-        }
-    }
-
     fn kind(&self) -> LineKind {
         match self {
             Self::Reader(_) | Self::Reverse(_) => LineKind::Record,
@@ -214,13 +206,6 @@ impl Merged {
         }
     }
 
-    /// Returns the position in each input, in the order of the inputs: that of the next line, or
-    /// behind the last one; `None` for a stream. Lines that a fold has read, and not merged, count
-    /// as read.
-    pub fn positions(&self) -> impl Iterator<Item = Option<Position>> {
-        self.inputs.iter().map(BufferedInput::position)
-    }
-
     /// Folds all remaining items, as [`Reader::fold`] does.
     ///
     /// # Errors
@@ -241,7 +226,7 @@ impl Merged {
             return Ok(Some((only, None)));
         }
         if self.next.is_none() {
-            for number in std::mem::take(&mut self.taken) {
+            while let Some(number) = self.taken.pop() {
                 let Some(input) = self.inputs.get_mut(number) else {
                     continue;
                 };
@@ -294,16 +279,10 @@ impl ItemSource for Merged {
             return lines;
         }
         self.after = next.time_before_text();
-        let lines = next.take_lines(into, self.order, |time| {
-            let is_before = |second: DueLine| {
-                second
-                    > DueLine {
-                        time,
-                        input,
-                        ..second
-                    }
-            };
-            second.is_some_and(is_before)
+        let order = self.order;
+        let due = |time| DueLine { order, time, input };
+        let lines = next.take_lines(into, order, |time| {
+            second.is_some_and(|second| second > due(time))
         });
         if lines.is_some() && self.only.is_none() {
             self.next = None;
@@ -327,12 +306,6 @@ impl BufferedInput {
             item: None,
             time: None,
         }
-    }
-
-    /// Returns the position of the next line, or behind the last one.
-    fn position(&self) -> Option<Position> {
-        let next = self.lines.last().map(|(position, _)| *position);
-        next.or_else(|| self.input.position())
     }
 
     /// Returns `true` if nothing was read that is not taken.

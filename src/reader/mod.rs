@@ -288,11 +288,6 @@ impl Reader {
         self.state = ReaderState::Reading;
     }
 
-    /// Returns the current position: that of the next item.
-    pub fn position(&self) -> Position {
-        self.walk.start()
-    }
-
     /// Returns a follower that continues from the current position.
     pub fn follow(self) -> Follower {
         Follower::new(self.walk)
