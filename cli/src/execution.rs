@@ -12,10 +12,11 @@ use super::completion::Question;
 use super::exit::Exit;
 use super::failure::Failure;
 use super::host::LOCALTEL;
+use super::reading::{NamedInput, RecordInputs};
 use super::sanitize::Sanitized;
 use super::screen::{Colour, ColourChoice, OutputKind, Screen};
 use super::selection::{Selected, SelectionArgs, unnamed};
-use super::show::{NamedInput, ShowArgs, ShowInputs};
+use super::show::ShowArgs;
 use super::time::moment;
 use super::{
     clear, consent, doctor, explain, manual, policy, profiles, record, report, run, selection,
@@ -151,10 +152,10 @@ fn dispatch(
             let text = args.text_to_test().unwrap_or_default();
             policy::test(text, environment, screen)
         }
-        AnyCommand::OnPlace(AppCommand::Show(args)) if args.has_paths() => {
+        AnyCommand::OnPlace(AppCommand::Show(args)) if args.records.has_paths() => {
             show_paths(&args, selection, environment, screen)
         }
-        AnyCommand::OnPlace(AppCommand::Tail(args)) if args.has_paths() => {
+        AnyCommand::OnPlace(AppCommand::Tail(args)) if args.records.has_paths() => {
             show_paths(&args.into_tail(), selection, environment, screen)
         }
         AnyCommand::OnPlace(
@@ -266,7 +267,7 @@ fn show_paths(
         return Err(Failure::usage(message).hint("leave out --app, --dir and --profile"));
     }
     let mut inputs = Vec::new();
-    for input in args.paths()? {
+    for input in args.records.paths()? {
         match input.directory() {
             Some(directory) => {
                 let selection = SelectionArgs {
@@ -282,7 +283,7 @@ fn show_paths(
             None => inputs.push(input),
         }
     }
-    Ok(show::run(args, &ShowInputs::of(inputs), screen)?)
+    Ok(show::run(args, &RecordInputs::of(inputs), screen)?)
 }
 
 /// Runs a command that reads on several locations.
@@ -300,14 +301,16 @@ fn on_all(
                 Ok(Selected::All(locations)) => list(&locations),
                 Ok(Selected::Named(_)) | Err(_) => Vec::new(),
             };
-            let inputs = ShowInputs::that_grow(list(locations), &list_again);
+            let inputs = RecordInputs::that_grow(list(locations), &list_again);
             Ok(show::run(&args.into_tail(), &inputs, screen)?)
         }
         (command, [only]) => on_place(command, only, environment, screen)
             .map_err(|failure| failure.at(only, |owner| only.command_as(owner, "..."))),
-        (AppCommand::Show(args), _) => {
-            Ok(show::run(&args, &ShowInputs::of(list(locations)), screen)?)
-        }
+        (AppCommand::Show(args), _) => Ok(show::run(
+            &args,
+            &RecordInputs::of(list(locations)),
+            screen,
+        )?),
         (AppCommand::Status(args), _) => status::run_all(locations, &args, screen),
         (_, _) => Err(Failure::usage("this command works on one application")),
     }
@@ -387,15 +390,15 @@ pub(crate) fn on_place(
         return Err(Failure::usage("`--all` needs the command `localtel`"));
     }
     match command {
-        AppCommand::Show(args) | AppCommand::Tail(args) if args.has_paths() => Err(Failure::usage(
-            "only the telemetry of this application is shown, and no other files",
-        )),
+        AppCommand::Show(args) | AppCommand::Tail(args) if args.records.has_paths() => Err(
+            Failure::usage("only the telemetry of this application is shown, and no other files"),
+        ),
         AppCommand::Show(args) => {
-            let inputs = ShowInputs::of(vec![NamedInput::of_location(location)]);
+            let inputs = RecordInputs::of(vec![NamedInput::of_location(location)]);
             Ok(show::run(&args, &inputs, screen)?)
         }
         AppCommand::Tail(args) => {
-            let inputs = ShowInputs::of(vec![NamedInput::of_location(location)]);
+            let inputs = RecordInputs::of(vec![NamedInput::of_location(location)]);
             Ok(show::run(&args.into_tail(), &inputs, screen)?)
         }
         AppCommand::Clear(args) => clear::run(location, &args, screen),

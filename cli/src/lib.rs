@@ -57,6 +57,7 @@ mod palette;
 mod policy;
 mod profiles;
 mod quantity;
+mod reading;
 mod record;
 mod report;
 mod row;

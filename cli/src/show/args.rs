@@ -2,22 +2,17 @@
 
 use std::ffi::OsStr;
 use std::str::FromStr;
-use std::time::SystemTime;
 
 use clap::builder::{PossibleValue, TypedValueParser};
 use clap::{Arg, Command};
-use time::OffsetDateTime;
 
 use super::super::columns::Columns;
+use super::super::reading::{RecordArgs, RecordInputs};
 use super::super::screen::OutputKind;
 use super::super::suggestion;
-use super::super::time::{Bound, Zone, ZoneArgs, parse};
 use super::super::view::Format;
 use super::context::ContextArgs;
-use super::inputs::{NamedInput, ShowInputs};
-use super::operand::{ShowOperand, absent_path, parse_operand};
 use super::wanted::WantedArgs;
-use localtel::read::{Filter, Levels, Term};
 use localtel::{Error, Result};
 
 /// Arguments of `show` and `tail`.
@@ -35,24 +30,9 @@ pub(crate) struct ShowArgs {
         value_name = "N|all"
     )]
     pub(crate) lines: Option<LineLimit>,
-    /// Show records from this time on: 9:00, monday 8:30, 2026-11-21, -2h
-    #[arg(
-        id = "localtel.since",
-        short = 'S',
-        long = "since",
-        value_name = "TIME",
-        allow_hyphen_values = true
-    )]
-    pub(crate) since: Option<String>,
-    /// Show records up to this time
-    #[arg(
-        id = "localtel.until",
-        short = 'U',
-        long = "until",
-        value_name = "TIME",
-        allow_hyphen_values = true
-    )]
-    pub(crate) until: Option<String>,
+    /// Which records are shown.
+    #[command(flatten)]
+    pub(crate) records: RecordArgs,
     /// How many records are shown.
     #[command(flatten)]
     pub(crate) wanted: WantedArgs,
@@ -70,61 +50,6 @@ pub(crate) struct ShowArgs {
     /// Show the newest records first
     #[arg(id = "localtel.reverse", short = 'r', long = "reverse")]
     pub(crate) reverse: bool,
-    /// Search a row's texts and `key=value`; a pattern in lower case ignores case
-    #[arg(
-        id = "localtel.grep",
-        short = 'g',
-        long = "grep",
-        value_name = "REGEX",
-        allow_hyphen_values = true
-    )]
-    pub(crate) grep: Option<String>,
-    /// Show that level and above; `=info` only that level, `debug..warn` a range
-    #[arg(
-        id = "localtel.level",
-        short = 'l',
-        long = "level",
-        value_name = "LEVEL",
-        value_parser = suggestion::parse_levels
-    )]
-    pub(crate) level: Option<Levels>,
-    /// Show records of that target and the modules below it
-    #[arg(
-        id = "localtel.target",
-        short = 't',
-        long = "target",
-        value_name = "TARGET",
-        allow_hyphen_values = true
-    )]
-    pub(crate) target: Vec<String>,
-    /// Show records of that event
-    #[arg(
-        id = "localtel.event",
-        short = 'e',
-        long = "event",
-        value_name = "EVENT",
-        allow_hyphen_values = true
-    )]
-    pub(crate) event: Vec<String>,
-    /// Show records of sessions whose id starts with ID
-    #[arg(id = "localtel.session", long = "session", value_name = "ID")]
-    pub(crate) session: Option<String>,
-    /// Show records that have that key
-    #[arg(
-        id = "localtel.has",
-        long = "has",
-        value_name = "KEY",
-        value_parser = suggestion::parse_present_key
-    )]
-    pub(crate) has: Vec<Term>,
-    /// Show records that do not have that key
-    #[arg(
-        id = "localtel.lacks",
-        long = "lacks",
-        value_name = "KEY",
-        value_parser = suggestion::parse_absent_key
-    )]
-    pub(crate) lacks: Vec<Term>,
     /// short, pretty (a block), json (as stored), csv, tsv or fields:time,message,KEY
     #[arg(
         id = "localtel.output",
@@ -148,33 +73,15 @@ pub(crate) struct ShowArgs {
     /// Wrap rows at the width of the terminal, and cut no value
     #[arg(id = "localtel.wrap", long = "wrap")]
     pub(crate) wrap: bool,
-    /// The zone of times.
-    #[command(flatten)]
-    pub(crate) zone: ZoneArgs,
     /// Sort by timestamp across sessions (buffers the shown records in memory)
     #[arg(id = "localtel.sort", long = "sort")]
     pub(crate) sort: bool,
-    /// Show records about the recording itself, which a terminal hides
-    #[arg(id = "localtel.own", long = "own", overrides_with = "localtel.no_own")]
-    pub(crate) own: bool,
-    /// Hide them in pipes and files, too
-    #[arg(id = "localtel.no_own", long = "no-own", hide_short_help = true)]
-    pub(crate) no_own: bool,
     /// Do not use a pager
     #[arg(id = "localtel.no_pager", long = "no-pager", hide_short_help = true)]
     pub(crate) no_pager: bool,
     /// Exit with code 4 if nothing matched
     #[arg(id = "localtel.exit_status", long = "exit-status")]
     pub(crate) exit_status: bool,
-    /// All conditions must match: key=value, key=one,other, key!=value, key>10, key~regex,
-    /// key!~regex. Files and directories, or - for the standard input, are read instead of the
-    /// application's records
-    #[arg(
-        id = "localtel.operands",
-        value_name = "CONDITION|PATH",
-        value_parser = parse_operand
-    )]
-    pub(crate) operands: Vec<ShowOperand>,
 }
 
 /// Hides the flags that `tail` rejects or implies, and shows its own default of `--lines`.
@@ -309,7 +216,7 @@ impl ShowArgs {
     /// # Errors
     ///
     /// Returns an error that names a flag or an input which cannot be combined with `--follow`.
-    pub(super) fn check(&self, inputs: &ShowInputs<'_>) -> Result<()> {
+    pub(super) fn check(&self, inputs: &RecordInputs<'_>) -> Result<()> {
         if self.follow && inputs.has_stream() {
             return Err(Error::invalid(
                 "--follow",
@@ -339,7 +246,7 @@ impl ShowArgs {
         if self.wanted.cursor_file().is_some() {
             self.check_cursor(inputs)?;
         }
-        let has_end = self.until.is_some() || self.wanted.has_end();
+        let has_end = self.records.until.is_some() || self.wanted.has_end();
         if self.follow && self.exit_status && !has_end {
             return Err(Error::invalid(
                 "--exit-status",
@@ -359,7 +266,7 @@ impl ShowArgs {
     }
 
     /// Checks that a cursor file can say what was read.
-    fn check_cursor(&self, inputs: &ShowInputs<'_>) -> Result<()> {
+    fn check_cursor(&self, inputs: &RecordInputs<'_>) -> Result<()> {
         let reason = if inputs.has_stream() {
             "only directories have a position that is kept; leave out files and `-`"
         } else if matches!(self.lines, Some(LineLimit::Last(_))) || self.reverse || self.sort {
@@ -416,127 +323,15 @@ impl ShowArgs {
         }
     }
 
-    /// Returns the time up to which records are shown, and at which following ends.
-    ///
-    /// # Errors
-    ///
-    /// Returns an error that says why the time is invalid.
-    pub(super) fn end(&self, zone: Zone, now: OffsetDateTime) -> Result<Option<OffsetDateTime>> {
-        let text = self.until.as_ref();
-        text.map(|text| parse(text, Bound::Until, zone, now))
-            .transpose()
-    }
-
-    /// Builds the filter for that kind of output; times are in the zone in which they are shown.
-    ///
-    /// # Errors
-    ///
-    /// Returns an error that names the invalid flag and the expected value.
-    pub(super) fn filter(
-        &self,
-        zone: Zone,
-        sink: OutputKind,
-        now: OffsetDateTime,
-    ) -> Result<Filter> {
-        let mut filter = Filter::new();
-        if !self.shows_own(sink) {
-            filter = filter.without_own();
-        }
-        if let Some(levels) = self.level {
-            filter = filter.levels(levels);
-        }
-        for target in &self.target {
-            filter = filter.target(target);
-        }
-        for event in &self.event {
-            filter = filter.event(event);
-        }
-        if let Some(session) = &self.session {
-            filter = filter.session(session);
-        }
-        let time = |text: &Option<String>, bound| {
-            let text = text.as_ref();
-            text.map(|text| parse(text, bound, zone, now)).transpose()
-        };
-        let since = time(&self.since, Bound::Since)?;
-        let until = self.end(zone, now)?;
-        if let (Some(since), Some(until)) = (since, until)
-            && until < since
-        {
-            return Err(Error::invalid(
-                "--until",
-                format!(
-                    "the range is empty: it ends at {} and begins at {}",
-                    zone.text(until),
-                    zone.text(since)
-                ),
-            ));
-        }
-        if let Some(since) = since {
-            filter = filter.since(SystemTime::from(since));
-        }
-        if let Some(until) = until {
-            filter = filter.until(SystemTime::from(until));
-        }
-        if let Some(pattern) = &self.grep {
-            filter = filter.grep(pattern)?;
-        }
-        let terms = self.terms().chain(&self.has).chain(&self.lacks);
-        Ok(terms.cloned().fold(filter, Filter::term))
-    }
-
-    /// Returns `true` if records about the recording itself are shown: by default in pipes and
-    /// files, and on a terminal if a session, an event or a target is asked for by name.
-    fn shows_own(&self, sink: OutputKind) -> bool {
-        let is_named = |term: &Term| {
-            matches!(term.key(), "event" | "target" | "session") && term.is_equality()
-        };
-        let is_asked_for = || {
-            !self.event.is_empty()
-                || !self.target.is_empty()
-                || self.session.is_some()
-                || self.terms().any(is_named)
-        };
-        self.own || !self.no_own && (sink == OutputKind::Pipe || is_asked_for())
-    }
-
-    /// Returns the conditions.
-    pub(super) fn terms(&self) -> impl Iterator<Item = &Term> {
-        self.operands.iter().filter_map(|operand| match operand {
-            ShowOperand::Condition(term) => Some(term),
-            ShowOperand::Path(_) | ShowOperand::Stdin => None,
-        })
-    }
-
-    /// Returns `true` if files, directories or the standard input are named.
-    pub(crate) fn has_paths(&self) -> bool {
-        self.operands.iter().any(|operand| match operand {
-            ShowOperand::Condition(_) => false,
-            ShowOperand::Path(_) | ShowOperand::Stdin => true,
-        })
-    }
-
-    /// Returns the files, the directories and the standard input that are named.
-    ///
-    /// # Errors
-    ///
-    /// Returns an error if a word is neither a path that exists nor a condition.
-    pub(crate) fn paths(&self) -> Result<Vec<NamedInput>> {
-        let paths = self.operands.iter().filter_map(|operand| match operand {
-            ShowOperand::Condition(_) => None,
-            ShowOperand::Stdin => Some(Ok(NamedInput::stdin())),
-            ShowOperand::Path(path) => {
-                let input = NamedInput::of_path(path);
-                Some(input.ok_or_else(|| absent_path(path)))
-            }
-        });
-        paths.collect()
-    }
-
     /// Returns how many records to show; `--lines` wins over the defaults.
-    pub(super) fn lines_or_default(&self, sink: OutputKind, inputs: &ShowInputs<'_>) -> LineLimit {
+    pub(super) fn lines_or_default(
+        &self,
+        sink: OutputKind,
+        inputs: &RecordInputs<'_>,
+    ) -> LineLimit {
         // A follower ends at that time, and need not show all that was before.
-        let has_range = self.since.is_some() || (self.until.is_some() && !self.follow);
+        let has_range =
+            self.records.since.is_some() || (self.records.until.is_some() && !self.follow);
         match (self.lines, sink) {
             (Some(lines), _) => lines,
             (None, _) if has_range || inputs.has_stdin() => LineLimit::All,

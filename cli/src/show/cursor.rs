@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::super::files;
-use super::inputs::{NamedInput, open_directory};
+use super::super::reading::{NamedInput, open_directory};
 use localtel::read::raw::RawRecord;
 use localtel::read::{DamageKind, Filter, Item, Line, Notice, Position, Reader, SegmentNumber};
 use localtel::{Error, Result};

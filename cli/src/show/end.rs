@@ -3,14 +3,9 @@
 use std::io::Write;
 
 use super::super::exit::Exit;
+use super::super::reading::{EmptySelection, RecordInputs, UnreadCounts};
 use super::super::screen::{OutputKind, Screen};
 use super::args::{LineLimit, ShowArgs};
-use super::inputs::{InputLabels, OpenInput, ShowInputs};
-use super::nothing::EmptySelection;
-use super::streams::Rewritten;
-use super::unread::UnreadCounts;
-use localtel::read::{Filter, Merged};
-use localtel::{Error, Result};
 
 /// What is known when everything was shown.
 pub(super) struct ShowEnd {
@@ -30,7 +25,7 @@ impl ShowEnd {
     pub(super) fn report(
         &self,
         args: &ShowArgs,
-        (inputs, selection): (&ShowInputs<'_>, &EmptySelection),
+        (inputs, selection): (&RecordInputs<'_>, &EmptySelection),
         unread: &UnreadCounts,
         screen: &mut Screen<'_>,
     ) -> Exit {
@@ -44,7 +39,7 @@ impl ShowEnd {
             && !args.follow
             && args.wanted.cursor_file().is_none()
             && self.lines != LineLimit::Last(0)
-            && print_reasons(selection, inputs, screen.stderr);
+            && selection.print_reasons(inputs, screen.stderr);
         if let (None, false, LineLimit::Last(count)) = (args.lines, args.follow, self.lines)
             && (self.is_cut || self.matched >= count)
         {
@@ -77,28 +72,4 @@ pub(super) fn print_own(count: u64, stderr: &mut dyn Write) {
     };
     // A closed stderr is not an error here.
     drop(writeln!(stderr, "{text}"));
-}
-
-/// Prints why nothing matched, and returns `true` if a reason was found.
-pub(super) fn print_reasons(
-    selection: &EmptySelection,
-    inputs: &ShowInputs<'_>,
-    stderr: &mut dyn Write,
-) -> bool {
-    if !inputs.are_rereadable() {
-        return false;
-    }
-    // All records, to know what there is outside of the range.
-    let everything = Filter::new();
-    let opened = inputs.list.iter().map(|input| input.open(&everything));
-    // An error here only costs the reasons.
-    let Ok(opened) = opened.collect::<Result<Vec<OpenInput<'_>>>>() else {
-        return false;
-    };
-    let labels = InputLabels::of_opened(&opened, false);
-    let mut merged = Merged::new(opened.into_iter().map(|opened| opened.input));
-    let empty = || Rewritten::new(selection.fold(), labels.rewriters());
-    let mut reasons = empty();
-    let read = merged.fold(&mut reasons, empty, |_| Ok::<(), Error>(()));
-    read.is_ok() && reasons.fold.print(stderr)
 }

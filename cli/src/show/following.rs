@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::inputs::{NamedInput, open_directory};
+use super::super::reading::{NamedInput, open_directory};
 use localtel::Error;
 use localtel::read::{Damage, Filter, Fold, Follower, Item, Line, Notice, Position, Timestamp};
 

@@ -7,12 +7,8 @@ mod cursor;
 mod end;
 mod examples;
 mod following;
-mod inputs;
-mod nothing;
-mod operand;
 mod shown;
 mod start;
-mod streams;
 mod survey;
 #[cfg(test)]
 #[expect(
@@ -20,13 +16,15 @@ mod survey;
     reason = "tests read and write the files directly"
 )]
 mod tests;
-mod unread;
 mod wanted;
 
 use std::io::{BufWriter, Write};
 
 use super::exit::Exit;
 use super::pager::Pager;
+use super::reading::{
+    EmptySelection, InputLabels, NamedInput, OpenInput, RecordInputs, reverse_directory,
+};
 use super::screen::{Colour, OutputKind, OutputStop, Screen};
 use super::table::TableWriter;
 use super::time::{Zone, timestamp};
@@ -38,12 +36,9 @@ use time::OffsetDateTime;
 pub(crate) use args::{LineLimit, ShowArgs, as_of_tail};
 use context::{Context, ContextFold};
 use cursor::{LastRecords, SavedCursor};
-use end::{ShowEnd, print_own, print_reasons};
+use end::{ShowEnd, print_own};
 pub(crate) use examples::{SHOW_EXAMPLES, TAIL_EXAMPLES};
 use following::Followers;
-use inputs::{InputLabels, OpenInput, reverse_directory};
-pub(crate) use inputs::{NamedInput, ShowInputs};
-use nothing::EmptySelection;
 use shown::{KeptLines, KeptOrder, LineFilter, ShownLines};
 use start::{StartPoint, followers, from, open, resume, start_of};
 use survey::columns;
@@ -52,12 +47,12 @@ use wanted::WantedLines;
 /// Shows records of the inputs.
 pub(crate) fn run(
     args: &ShowArgs,
-    inputs: &ShowInputs<'_>,
+    inputs: &RecordInputs<'_>,
     screen: &mut Screen<'_>,
 ) -> Result<Exit> {
     args.check(inputs)?;
-    let zone = args.zone.zone(screen)?;
-    let filter = args.filter(zone, screen.sink, screen.now)?;
+    let zone = args.records.zone.zone(screen)?;
+    let filter = args.records.filter(zone, screen.sink, screen.now)?;
     let lines = args.lines_or_default(screen.sink, inputs);
     // Opened before the pager, so that what cannot be opened is reported on the screen.
     let cursor = args
@@ -98,7 +93,7 @@ pub(crate) fn run(
         let mut out = BufWriter::with_capacity(BUFFER_BYTES, stdout);
         let context = FollowContext {
             awaited,
-            end: args.end(zone, screen.now)?.map(end_of_following),
+            end: args.records.end(zone, screen.now)?.map(end_of_following),
             stderr: screen.stderr,
             is_reader_gone: screen.is_reader_gone,
         };
@@ -125,12 +120,12 @@ pub(crate) fn run(
     };
     let unread = show.shown.unread;
     unread.print(screen.stderr);
-    let selection = EmptySelection::new(args, zone, &line_filter.filter);
+    let selection = EmptySelection::new(&args.records, zone, &line_filter.filter);
     Ok(end.report(args, (inputs, &selection), &unread, screen))
 }
 
 /// Starts the pager on a terminal, unless new records are awaited.
-fn start_pager(args: &ShowArgs, inputs: &ShowInputs<'_>, screen: &Screen<'_>) -> Option<Pager> {
+fn start_pager(args: &ShowArgs, inputs: &RecordInputs<'_>, screen: &Screen<'_>) -> Option<Pager> {
     let is_useless = !args.may_page() || inputs.has_stdin();
     match screen.sink {
         OutputKind::Terminal if !is_useless => Pager::start(screen.variable),
@@ -166,7 +161,7 @@ struct FollowContext<'a> {
 struct Show<'a> {
     args: &'a ShowArgs,
     zone: Zone,
-    inputs: &'a ShowInputs<'a>,
+    inputs: &'a RecordInputs<'a>,
     lines: LineLimit,
     shown: ShownLines<'a>,
     context: Option<Context>,
@@ -424,8 +419,8 @@ impl<'a> Show<'a> {
             is_first = false;
             // Only once: later records may have any name.
             if std::mem::take(&mut is_all_read) && self.shown.matched == 0 {
-                let selection = EmptySelection::new(self.args, self.zone, filter);
-                print_reasons(&selection, self.inputs, context.stderr);
+                let selection = EmptySelection::new(&self.args.records, self.zone, filter);
+                selection.print_reasons(self.inputs, context.stderr);
             }
             if is_over {
                 return Ok(());

@@ -4,12 +4,10 @@
 use std::io::Write;
 
 use super::super::days::{DayRange, ShownDay};
+use super::super::reading::{InputLabels, Rewriters, UnreadCounts};
 use super::super::screen::OutputStop;
 use super::super::view::View;
 use super::cursor::LastRecords;
-use super::inputs::InputLabels;
-use super::streams::Rewriters;
-use super::unread::UnreadCounts;
 use super::wanted::WantedLines;
 use localtel::read::raw::{FilterVerdict, RawRecord};
 use localtel::read::{Damage, Filter, Fold, Line, Notice, Position, Timestamp};

@@ -4,11 +4,11 @@
 use std::io::Write;
 use std::path::Path;
 
+use super::super::reading::{InputLabels, NamedInput, OpenInput, RecordInputs, reverse_directory};
 use super::super::sanitize::Sanitized;
 use super::args::{LineLimit, ShowArgs};
 use super::cursor::SavedCursor;
 use super::following::Followers;
-use super::inputs::{InputLabels, NamedInput, OpenInput, ShowInputs, reverse_directory};
 use localtel::Result;
 use localtel::read::{Filter, Item, MergeInput, Merged, Position, Reader};
 
@@ -16,7 +16,7 @@ use localtel::read::{Filter, Item, MergeInput, Merged, Position, Reader};
 /// only input is returned, and those of several are printed.
 pub(super) fn open<'a>(
     args: &ShowArgs,
-    inputs: &'a ShowInputs<'_>,
+    inputs: &'a RecordInputs<'_>,
     filter: &Filter,
     stderr: &mut dyn Write,
 ) -> Result<(Vec<OpenInput<'a>>, Vec<&'a NamedInput>)> {

@@ -4,10 +4,9 @@
 use std::collections::HashSet;
 
 use super::super::columns::Columns;
+use super::super::reading::{InputLabels, RecordInputs, Rewritten};
 use super::args::{ColumnChoice, ShowArgs};
-use super::inputs::{InputLabels, ShowInputs};
 use super::start::{StartPoint, from};
-use super::streams::Rewritten;
 use localtel::read::raw::{FilterVerdict, Object, RawRecord};
 use localtel::read::{Damage, Filter, Fold, Line, Merged};
 use localtel::{Error, Result};
@@ -15,7 +14,7 @@ use localtel::{Error, Result};
 /// Returns the columns of the records to show.
 pub(super) fn columns(
     args: &ShowArgs,
-    inputs: &ShowInputs<'_>,
+    inputs: &RecordInputs<'_>,
     filter: &Filter,
     start: &StartPoint,
 ) -> Result<Columns> {
@@ -31,7 +30,7 @@ pub(super) fn columns(
 }
 
 /// Finds the columns of all records to show.
-fn seen_columns(inputs: &ShowInputs<'_>, filter: &Filter, start: &StartPoint) -> Result<Columns> {
+fn seen_columns(inputs: &RecordInputs<'_>, filter: &Filter, start: &StartPoint) -> Result<Columns> {
     // What cannot be opened was reported.
     let opened = inputs
         .list

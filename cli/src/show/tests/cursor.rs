@@ -103,7 +103,7 @@ fn each_directory_has_a_position() {
     let words = args(&["--json", "--cursor-file", path.to_str().unwrap()]);
     let both = || {
         let mut memory = Memory::default();
-        let inputs = ShowInputs::of(inputs.to_vec());
+        let inputs = RecordInputs::of(inputs.to_vec());
         memory.with(|screen| run(&words, &inputs, screen)).unwrap();
         seqs(&memory.out())
     };

@@ -14,8 +14,8 @@ use clap::Parser;
 use tempfile::TempDir;
 use time::OffsetDateTime;
 
-use super::unread::UnreadCounts;
 use super::*;
+use crate::reading::UnreadCounts;
 use crate::screen::{Colour, Memory};
 use localtel::read::raw::OrderedType;
 use localtel::read::{Record, SegmentNumber};
@@ -57,8 +57,8 @@ fn append(home: &Path, segment: u64, text: &str) {
     file.write_all(text.as_bytes()).unwrap();
 }
 
-fn only(path: &Path) -> ShowInputs<'static> {
-    ShowInputs::of(vec![NamedInput::of_directory(path)])
+fn only(path: &Path) -> RecordInputs<'static> {
+    RecordInputs::of(vec![NamedInput::of_directory(path)])
 }
 
 /// An output that fails once it has seen a text, like a pipe whose reader leaves.

@@ -12,15 +12,15 @@ use localtel::{Error, Result};
 
 /// Lines of a file or the standard input.
 #[derive(Debug)]
-pub(super) struct FormatStream {
-    pub(super) lines: LineStream,
+pub(crate) struct FormatStream {
+    pub(crate) lines: LineStream,
     /// Rewrites the lines, if they are not localtel's.
-    pub(super) rewriter: Option<Rewriter>,
+    pub(crate) rewriter: Option<Rewriter>,
 }
 
 /// Rewrites the lines of several inputs.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Rewriters {
+pub(crate) struct Rewriters {
     /// In the order of the inputs; `None` for those with lines of localtel.
     all: Vec<Option<Rewriter>>,
     /// The input of the lines.
@@ -28,7 +28,7 @@ pub(super) struct Rewriters {
 }
 
 impl Rewriters {
-    pub(super) fn new(all: impl Iterator<Item = Option<Rewriter>>) -> Self {
+    pub(crate) fn new(all: impl Iterator<Item = Option<Rewriter>>) -> Self {
         Self {
             all: all.collect(),
             input: 0,
@@ -36,19 +36,19 @@ impl Rewriters {
     }
 
     /// Notes the input of the lines that follow.
-    pub(super) fn input(&mut self, input: usize) {
+    pub(crate) fn input(&mut self, input: usize) {
         self.input = input;
     }
 
     /// Notes the time before the lines that follow.
-    pub(super) fn follow(&mut self, time: Timestamp) {
+    pub(crate) fn follow(&mut self, time: Timestamp) {
         if let Some(Some(rewriter)) = self.all.get_mut(self.input) {
             rewriter.follow(time);
         }
     }
 
     /// Passes on the records in a line, each with its line in localtel's format.
-    pub(super) fn rewrite(&mut self, line: Line<'_>, mut each: impl FnMut(&RawRecord<'_>, &[u8])) {
+    pub(crate) fn rewrite(&mut self, line: Line<'_>, mut each: impl FnMut(&RawRecord<'_>, &[u8])) {
         if let Some(Some(rewriter)) = self.all.get_mut(self.input) {
             rewriter.rewrite(line.bytes(), line.position().line, |record| {
                 if let Some(raw) = RawRecord::at(record) {
@@ -60,13 +60,13 @@ impl Rewriters {
 }
 
 /// A fold that gets the records in lines of other formats as if they were lines of localtel.
-pub(super) struct Rewritten<F> {
-    pub(super) fold: F,
+pub(crate) struct Rewritten<F> {
+    pub(crate) fold: F,
     rewriters: Rewriters,
 }
 
 impl<F> Rewritten<F> {
-    pub(super) fn new(fold: F, rewriters: Rewriters) -> Self {
+    pub(crate) fn new(fold: F, rewriters: Rewriters) -> Self {
         Self { fold, rewriters }
     }
 }
@@ -121,7 +121,7 @@ enum FirstLines {
 /// # Errors
 ///
 /// Returns an error if it cannot be opened, or its first lines cannot be read.
-pub(super) fn open_file(path: &Path) -> Result<FormatStream> {
+pub(crate) fn open_file(path: &Path) -> Result<FormatStream> {
     let failed = |error| Error::io("read", path)(error);
     let file = files::open(path).map_err(failed)?;
     let written = file.metadata().and_then(|facts| facts.modified());
@@ -135,7 +135,7 @@ pub(super) fn open_file(path: &Path) -> Result<FormatStream> {
 /// # Errors
 ///
 /// Returns an error if its first lines cannot be read.
-pub(super) fn open_stdin() -> Result<FormatStream> {
+pub(crate) fn open_stdin() -> Result<FormatStream> {
     let failed = |error| Error::io("read", Path::new("the standard input"))(error);
     let facts = ("stdin", Timestamp::now());
     let stdin = files::stdin().map_err(failed)?;

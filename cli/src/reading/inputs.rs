@@ -15,28 +15,28 @@ use localtel::admin::Location;
 use localtel::read::{Damage, Filter, MergeInput, Position, Reader, Reverse};
 
 /// The inputs of a command.
-pub(crate) struct ShowInputs<'a> {
-    pub(super) list: Vec<NamedInput>,
+pub(crate) struct RecordInputs<'a> {
+    pub(crate) list: Vec<NamedInput>,
     /// Lists them again, where others may appear while they are followed.
-    pub(super) list_again: Option<&'a dyn Fn() -> Vec<NamedInput>>,
+    pub(crate) list_again: Option<&'a dyn Fn() -> Vec<NamedInput>>,
 }
 
 /// An input and its name in the output.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct NamedInput {
     name: String,
-    pub(super) place: InputPlace,
+    pub(crate) place: InputPlace,
 }
 
 /// The place of an input.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum InputPlace {
+pub(crate) enum InputPlace {
     Directory(PathBuf),
     File(PathBuf),
     Stdin,
 }
 
-impl<'a> ShowInputs<'a> {
+impl<'a> RecordInputs<'a> {
     /// Returns these inputs only.
     pub(crate) fn of(list: Vec<NamedInput>) -> Self {
         Self {
@@ -57,7 +57,7 @@ impl<'a> ShowInputs<'a> {
     }
 
     /// Returns `true` if an input is not a directory, and can only be read once and forwards.
-    pub(super) fn has_stream(&self) -> bool {
+    pub(crate) fn has_stream(&self) -> bool {
         self.list.iter().any(|input| match input.place {
             InputPlace::Directory(_) => false,
             InputPlace::File(_) | InputPlace::Stdin => true,
@@ -65,7 +65,7 @@ impl<'a> ShowInputs<'a> {
     }
 
     /// Returns `true` if all of them can be read again.
-    pub(super) fn are_rereadable(&self) -> bool {
+    pub(crate) fn are_rereadable(&self) -> bool {
         self.list.iter().all(|input| match &input.place {
             InputPlace::Directory(_) => true,
             InputPlace::File(path) => files::is_regular(path),
@@ -74,13 +74,13 @@ impl<'a> ShowInputs<'a> {
     }
 
     /// Returns `true` if the standard input is among them, whose writer may take its time.
-    pub(super) fn has_stdin(&self) -> bool {
+    pub(crate) fn has_stdin(&self) -> bool {
         let mut places = self.list.iter().map(|input| &input.place);
         places.any(|place| *place == InputPlace::Stdin)
     }
 
     /// Returns `true` if each row begins with the name of its input.
-    pub(super) fn is_named(&self) -> bool {
+    pub(crate) fn is_named(&self) -> bool {
         self.list.len() > 1 || self.list_again.is_some()
     }
 }
@@ -110,7 +110,7 @@ impl NamedInput {
 
     /// Returns a directory whether or not it exists.
     #[cfg(test)]
-    pub(super) fn of_directory(path: &Path) -> Self {
+    pub(crate) fn of_directory(path: &Path) -> Self {
         Self {
             name: path.display().to_string(),
             place: InputPlace::Directory(path.to_owned()),
@@ -135,7 +135,7 @@ impl NamedInput {
 
     /// Opens it for reading forwards. Data of directories that certainly is too old for the filter
     /// is skipped.
-    pub(super) fn open(&self, filter: &Filter) -> Result<OpenInput<'_>> {
+    pub(crate) fn open(&self, filter: &Filter) -> Result<OpenInput<'_>> {
         let stream = match &self.place {
             InputPlace::Directory(path) => {
                 return Ok(OpenInput {
@@ -157,15 +157,15 @@ impl NamedInput {
 
 /// An input that is open.
 #[derive(Debug)]
-pub(super) struct OpenInput<'a> {
-    pub(super) named: &'a NamedInput,
-    pub(super) input: MergeInput,
+pub(crate) struct OpenInput<'a> {
+    pub(crate) named: &'a NamedInput,
+    pub(crate) input: MergeInput,
     /// Rewrites the lines, if they are not localtel's.
-    pub(super) rewriter: Option<Rewriter>,
+    pub(crate) rewriter: Option<Rewriter>,
 }
 
 /// Opens a directory; segments that are known to be older than the filter are skipped.
-pub(super) fn open_directory(path: &Path, filter: &Filter) -> Result<Reader> {
+pub(crate) fn open_directory(path: &Path, filter: &Filter) -> Result<Reader> {
     let reader = Reader::open(path)?;
     Ok(match filter.earliest() {
         Some(since) => reader.since(since),
@@ -174,7 +174,7 @@ pub(super) fn open_directory(path: &Path, filter: &Filter) -> Result<Reader> {
 }
 
 /// Opens a directory for reading backwards, down to the filter's lower time bound.
-pub(super) fn reverse_directory(path: &Path, filter: &Filter) -> Result<Reverse> {
+pub(crate) fn reverse_directory(path: &Path, filter: &Filter) -> Result<Reverse> {
     let reverse = Reader::reverse(path)?;
     Ok(match filter.earliest() {
         Some(since) => reverse.since(since),
@@ -184,7 +184,7 @@ pub(super) fn reverse_directory(path: &Path, filter: &Filter) -> Result<Reverse>
 
 /// How the output names the inputs that are merged, in their order.
 #[derive(Debug, Clone, Default)]
-pub(super) struct InputLabels(Arc<[InputLabel]>);
+pub(crate) struct InputLabels(Arc<[InputLabel]>);
 
 #[derive(Debug)]
 struct InputLabel {
@@ -198,12 +198,12 @@ struct InputLabel {
 
 impl InputLabels {
     /// Returns the labels of directories; with `is_named` rows begin with the name.
-    pub(super) fn of_directories(inputs: &[&NamedInput], is_named: bool) -> Self {
+    pub(crate) fn of_directories(inputs: &[&NamedInput], is_named: bool) -> Self {
         Self::new(inputs.iter().map(|input| (*input, None)), is_named)
     }
 
     /// Returns the labels of inputs.
-    pub(super) fn of_opened<'a>(inputs: &'a [OpenInput<'_>], is_named: bool) -> Self {
+    pub(crate) fn of_opened<'a>(inputs: &'a [OpenInput<'_>], is_named: bool) -> Self {
         let with_rewriter = |opened: &'a OpenInput<'_>| (opened.named, opened.rewriter.clone());
         Self::new(inputs.iter().map(with_rewriter), is_named)
     }
@@ -232,17 +232,17 @@ impl InputLabels {
     }
 
     /// Returns what rewrites the lines of each input, to begin with.
-    pub(super) fn rewriters(&self) -> Rewriters {
+    pub(crate) fn rewriters(&self) -> Rewriters {
         Rewriters::new(self.0.iter().map(|label| label.rewriter.clone()))
     }
 
     /// Returns the first column of the rows of an input.
-    pub(super) fn column(&self, input: usize) -> &[u8] {
+    pub(crate) fn column(&self, input: usize) -> &[u8] {
         self.0.get(input).map_or(b"", |label| &label.column)
     }
 
     /// Returns the prefix of messages about an input: nothing if it is the only one.
-    pub(super) fn prefix(&self, input: usize) -> String {
+    pub(crate) fn prefix(&self, input: usize) -> String {
         match self.0.get(input) {
             Some(label) if self.0.len() > 1 => format!("{}: ", label.name),
             Some(_) | None => String::new(),
@@ -250,7 +250,7 @@ impl InputLabels {
     }
 
     /// Describes damage in an input.
-    pub(super) fn described(&self, input: usize, damage: &Damage) -> String {
+    pub(crate) fn described(&self, input: usize, damage: &Damage) -> String {
         let label = self.0.get(input).filter(|label| label.is_stream);
         match (label, damage.bytes) {
             (None, _) => format!("{}{damage}", self.prefix(input)),
@@ -263,7 +263,7 @@ impl InputLabels {
     }
 
     /// Returns a position in an input as text.
-    pub(super) fn place(&self, input: usize, position: Position) -> String {
+    pub(crate) fn place(&self, input: usize, position: Position) -> String {
         match self.0.get(input) {
             Some(label) if label.is_stream => format!("{}:{}", label.name, position.line),
             Some(_) | None => format!("{}{position}", self.prefix(input)),

@@ -11,7 +11,7 @@ use localtel::read::{Damage, DamageKind};
 
 /// Items that could not be read or compared.
 #[derive(Debug, Default)]
-pub(super) struct UnreadCounts {
+pub(crate) struct UnreadCounts {
     lines: u64,
     segments: u64,
     /// Number of parts of compressed segments that cannot be decompressed.
@@ -39,14 +39,14 @@ impl UnreadCounts {
     const EXAMPLES_MAX: usize = 5;
 
     /// Stores the first notices.
-    pub(super) fn note(&mut self, notice: String) {
+    pub(crate) fn note(&mut self, notice: String) {
         if self.notices.len() < Self::EXAMPLES_MAX {
             self.notices.push(notice);
         }
     }
 
     /// Counts damage of an input, and stores the first items as examples.
-    pub(super) fn add(&mut self, damage: Damage, labels: &InputLabels, input: usize) {
+    pub(crate) fn add(&mut self, damage: Damage, labels: &InputLabels, input: usize) {
         match damage.kind {
             DamageKind::Missing { .. } | DamageKind::NotAFile => self.segments += 1,
             DamageKind::Unreadable { .. } => {
@@ -71,7 +71,7 @@ impl UnreadCounts {
     }
 
     /// Counts a record that was skipped because the value of that key is not of that type.
-    pub(super) fn add_other_type(&mut self, key: &str, expected: OrderedType) {
+    pub(crate) fn add_other_type(&mut self, key: &str, expected: OrderedType) {
         match self.other_types.get_mut(key) {
             Some((_, count)) => *count += 1,
             None => drop(self.other_types.insert(key.to_owned(), (expected, 1))),
@@ -79,7 +79,7 @@ impl UnreadCounts {
     }
 
     /// Adds later items, and clears `later`.
-    pub(super) fn append(&mut self, later: &mut Self) {
+    pub(crate) fn append(&mut self, later: &mut Self) {
         let later = std::mem::take(later);
         self.lines += later.lines;
         self.segments += later.segments;
@@ -96,17 +96,17 @@ impl UnreadCounts {
     }
 
     /// Returns `true` if the system denied access to something that exists.
-    pub(super) fn is_denied(&self) -> bool {
+    pub(crate) fn is_denied(&self) -> bool {
         self.denied > 0
     }
 
     /// Prints the counts and examples on stderr. A closed stderr is not an error.
-    pub(super) fn print(&self, stderr: &mut dyn Write) {
+    pub(crate) fn print(&self, stderr: &mut dyn Write) {
         drop(self.write(stderr));
     }
 
     /// Clears everything, except the keys of other types that were reported: each is reported once.
-    pub(super) fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         let reported = std::mem::take(self);
         self.keys_reported = reported.keys_reported;
         self.keys_reported.extend(reported.other_types.into_keys());

@@ -9,7 +9,7 @@ use localtel::read::Term;
 
 /// An argument without a flag.
 #[derive(Debug, Clone)]
-pub(crate) enum ShowOperand {
+pub(crate) enum RecordOperand {
     /// A condition.
     Condition(Term),
     /// A file or a directory.
@@ -23,21 +23,21 @@ pub(crate) enum ShowOperand {
 /// # Errors
 ///
 /// Returns why it is not a valid condition.
-pub(crate) fn parse_operand(text: &str) -> Result<ShowOperand, String> {
+pub(crate) fn parse_operand(text: &str) -> Result<RecordOperand, String> {
     let is_path = ["./", "../", "/"]
         .iter()
         .any(|start| text.starts_with(start));
     if text == "-" {
-        Ok(ShowOperand::Stdin)
+        Ok(RecordOperand::Stdin)
     } else if is_path || !text.contains(suggestion::is_operator) {
-        Ok(ShowOperand::Path(text.into()))
+        Ok(RecordOperand::Path(text.into()))
     } else {
-        suggestion::parse_condition(text).map(ShowOperand::Condition)
+        suggestion::parse_condition(text).map(RecordOperand::Condition)
     }
 }
 
 /// Returns the error for a word that is neither a condition nor a path that exists.
-pub(super) fn absent_path(path: &Path) -> Error {
+pub(crate) fn absent_path(path: &Path) -> Error {
     let text = path.display().to_string();
     let reason = if text.contains('/') {
         format!("`{text}` does not exist")

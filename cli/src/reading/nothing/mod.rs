@@ -17,14 +17,17 @@ use std::io::Write;
 
 use self::evidence::Evidence;
 use self::parts::{SelectionPart, parts_of};
-use super::args::ShowArgs;
+use super::args::RecordArgs;
+use super::inputs::{InputLabels, OpenInput, RecordInputs};
+use super::streams::Rewritten;
 use crate::time::Zone;
 use localtel::read::raw::{FilterVerdict, RawRecord};
-use localtel::read::{Damage, Filter, Fold, Line, Timestamp};
+use localtel::read::{Damage, Filter, Fold, Line, Merged, Timestamp};
+use localtel::{Error, Result};
 
 /// The parts of a selection that no record matched.
 #[derive(Debug)]
-pub(super) struct EmptySelection {
+pub(crate) struct EmptySelection {
     parts: Vec<SelectionPart>,
     /// The zone in which times are shown.
     zone: Zone,
@@ -32,15 +35,35 @@ pub(super) struct EmptySelection {
 
 impl EmptySelection {
     /// Splits a selection into its parts; `filter` is the whole of it.
-    pub(super) fn new(args: &ShowArgs, zone: Zone, filter: &Filter) -> Self {
+    pub(crate) fn new(args: &RecordArgs, zone: Zone, filter: &Filter) -> Self {
         Self {
             parts: parts_of(args, filter),
             zone,
         }
     }
 
+    /// Prints why nothing matched, and returns `true` if a reason was found.
+    pub(crate) fn print_reasons(&self, inputs: &RecordInputs<'_>, stderr: &mut dyn Write) -> bool {
+        if !inputs.are_rereadable() {
+            return false;
+        }
+        // All records, to know what there is outside of the range.
+        let everything = Filter::new();
+        let opened = inputs.list.iter().map(|input| input.open(&everything));
+        // An error here only costs the reasons.
+        let Ok(opened) = opened.collect::<Result<Vec<OpenInput<'_>>>>() else {
+            return false;
+        };
+        let labels = InputLabels::of_opened(&opened, false);
+        let mut merged = Merged::new(opened.into_iter().map(|opened| opened.input));
+        let empty = || Rewritten::new(self.fold(), labels.rewriters());
+        let mut reasons = empty();
+        let read = merged.fold(&mut reasons, empty, |_| Ok::<(), Error>(()));
+        read.is_ok() && reasons.fold.print(stderr)
+    }
+
     /// Returns the fold that finds the reasons. It is for all records, also those before the range.
-    pub(super) fn fold(&self) -> NothingMatched<'_> {
+    fn fold(&self) -> NothingMatched<'_> {
         NothingMatched {
             selection: self,
             evidence: self.parts.iter().map(Evidence::new).collect(),
@@ -52,7 +75,7 @@ impl EmptySelection {
 }
 
 /// The reasons why no record matched, as a fold of all records.
-pub(super) struct NothingMatched<'a> {
+struct NothingMatched<'a> {
     selection: &'a EmptySelection,
     /// For each part.
     evidence: Vec<Evidence>,
@@ -65,7 +88,7 @@ pub(super) struct NothingMatched<'a> {
 
 impl NothingMatched<'_> {
     /// Prints the reasons, the most useful first, and returns `true` if there are any.
-    pub(super) fn print(&self, stderr: &mut dyn Write) -> bool {
+    fn print(&self, stderr: &mut dyn Write) -> bool {
         let reasons = reason::reasons(self);
         for reason in &reasons {
             // A closed stderr is not an error here.

@@ -9,7 +9,7 @@ use localtel::read::{Reader, SegmentNumber};
 #[derive(Debug, Parser)]
 struct SelectionLine {
     #[command(flatten)]
-    args: ShowArgs,
+    args: RecordArgs,
 }
 
 /// Returns a line with an event and more members.
@@ -50,11 +50,7 @@ fn reasons_in(text: &str, words: &[&str]) -> Vec<String> {
     let selection = EmptySelection::new(&args, Zone::UTC, &filter);
     let mut whole = selection.fold();
     let mut reader = Reader::open(home.path()).unwrap();
-    let folded = reader.fold(
-        &mut whole,
-        || selection.fold(),
-        |_| Ok::<(), localtel::Error>(()),
-    );
+    let folded = reader.fold(&mut whole, || selection.fold(), |_| Ok::<(), Error>(()));
     folded.unwrap();
     reason::reasons(&whole)
 }

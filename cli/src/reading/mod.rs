@@ -1,0 +1,18 @@
+//! What the commands that read records share: the flags that select them, the inputs, what could not
+//! be read, and the reasons why nothing matched. What is done with the records is left to the
+//! commands.
+
+mod args;
+mod inputs;
+mod nothing;
+mod operand;
+mod streams;
+mod unread;
+
+pub(crate) use args::RecordArgs;
+pub(crate) use inputs::{
+    InputLabels, NamedInput, OpenInput, RecordInputs, open_directory, reverse_directory,
+};
+pub(crate) use nothing::EmptySelection;
+pub(crate) use streams::{Rewriters, Rewritten};
+pub(crate) use unread::UnreadCounts;
