@@ -14,7 +14,7 @@ use localtel::{Error, Result};
 
 /// The flags and conditions that select records.
 #[derive(Debug, Clone, Default, clap::Args)]
-pub(crate) struct RecordArgs {
+pub(crate) struct MatchArgs {
     /// Records from this time on: 9:00, monday 8:30, 2026-11-21, -2h
     #[arg(
         id = "localtel.since",
@@ -117,12 +117,12 @@ pub(crate) struct TimeRange {
 
 /// Whether records about the recording itself match.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum OwnRecords {
+pub(crate) enum OwnMatches {
     Included,
     LeftOut,
 }
 
-impl RecordArgs {
+impl MatchArgs {
     /// Returns the time up to which records are shown, and at which following ends.
     ///
     /// # Errors
@@ -170,9 +170,9 @@ impl RecordArgs {
         now: OffsetDateTime,
     ) -> Result<Filter> {
         let own = if self.shows_own(sink) {
-            OwnRecords::Included
+            OwnMatches::Included
         } else {
-            OwnRecords::LeftOut
+            OwnMatches::LeftOut
         };
         self.filter_in(self.range(zone, now)?, own)
     }
@@ -182,10 +182,10 @@ impl RecordArgs {
     /// # Errors
     ///
     /// Returns an error if the pattern of `--grep` is invalid.
-    pub(crate) fn filter_in(&self, range: TimeRange, own: OwnRecords) -> Result<Filter> {
+    pub(crate) fn filter_in(&self, range: TimeRange, own: OwnMatches) -> Result<Filter> {
         let mut filter = match own {
-            OwnRecords::Included => Filter::new(),
-            OwnRecords::LeftOut => Filter::new().without_own(),
+            OwnMatches::Included => Filter::new(),
+            OwnMatches::LeftOut => Filter::new().without_own(),
         };
         if let Some(levels) = self.level {
             filter = filter.levels(levels);

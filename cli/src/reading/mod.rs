@@ -1,5 +1,5 @@
-//! What the commands that read records share: the flags that select them, the inputs, what could not
-//! be read, and the reasons why nothing matched. What is done with the records is left to the
+//! What the commands that read records share: the flags that select them, the inputs, what could
+//! not be read, and the reasons why nothing matched. What is done with the records is left to the
 //! commands.
 
 mod args;
@@ -9,7 +9,7 @@ mod operand;
 mod streams;
 mod unread;
 
-pub(crate) use args::RecordArgs;
+pub(crate) use args::MatchArgs;
 pub(crate) use inputs::{
     InputLabels, NamedInput, OpenInput, RecordInputs, open_directory, reverse_directory,
 };

@@ -7,7 +7,7 @@ use clap::builder::{PossibleValue, TypedValueParser};
 use clap::{Arg, Command};
 
 use super::super::columns::Columns;
-use super::super::reading::{RecordArgs, RecordInputs};
+use super::super::reading::{MatchArgs, RecordInputs};
 use super::super::screen::OutputKind;
 use super::super::suggestion;
 use super::super::view::Format;
@@ -32,7 +32,7 @@ pub(crate) struct ShowArgs {
     pub(crate) lines: Option<LineLimit>,
     /// Which records are shown.
     #[command(flatten)]
-    pub(crate) records: RecordArgs,
+    pub(crate) records: MatchArgs,
     /// How many records are shown.
     #[command(flatten)]
     pub(crate) wanted: WantedArgs,

@@ -17,7 +17,7 @@ use std::io::Write;
 
 use self::evidence::Evidence;
 use self::parts::{SelectionPart, parts_of};
-use super::args::RecordArgs;
+use super::args::MatchArgs;
 use super::inputs::{InputLabels, OpenInput, RecordInputs};
 use super::streams::Rewritten;
 use crate::time::Zone;
@@ -35,7 +35,7 @@ pub(crate) struct EmptySelection {
 
 impl EmptySelection {
     /// Splits a selection into its parts; `filter` is the whole of it.
-    pub(crate) fn new(args: &RecordArgs, zone: Zone, filter: &Filter) -> Self {
+    pub(crate) fn new(args: &MatchArgs, zone: Zone, filter: &Filter) -> Self {
         Self {
             parts: parts_of(args, filter),
             zone,

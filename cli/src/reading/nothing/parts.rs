@@ -3,7 +3,7 @@
 use localtel::admin::ShellWord;
 use localtel::read::{Filter, Term, Timestamp};
 
-use crate::reading::args::RecordArgs;
+use crate::reading::args::MatchArgs;
 
 /// A part of a selection.
 #[derive(Debug)]
@@ -36,7 +36,7 @@ pub(super) enum PartKind {
 }
 
 /// Returns the parts of a selection; `filter` is the whole of it.
-pub(super) fn parts_of(args: &RecordArgs, filter: &Filter) -> Vec<SelectionPart> {
+pub(super) fn parts_of(args: &MatchArgs, filter: &Filter) -> Vec<SelectionPart> {
     let mut parts = Vec::new();
     let mut add = |kind, typed, filter| {
         parts.push(SelectionPart {

@@ -9,7 +9,7 @@ use localtel::read::{Reader, SegmentNumber};
 #[derive(Debug, Parser)]
 struct SelectionLine {
     #[command(flatten)]
-    args: RecordArgs,
+    args: MatchArgs,
 }
 
 /// Returns a line with an event and more members.
