@@ -157,7 +157,8 @@ pub mod read {
     pub use crate::record::{LINE_SCHEMA, OWN_TARGET, Properties, Record, Span, Timestamp};
     pub use crate::store::decompressor::decompressed;
     pub use crate::store::segment::SegmentNumber;
-    pub use crate::summary::{Losses, SegmentSize, Sessions, Summary, Tally};
+    pub use crate::summary::{SegmentSize, Summary, Tally};
+    pub use crate::tally::{Losses, Sessions};
     pub use crate::text::is_unsafe_to_show;
 
     /// Records read in place from their lines ([`Line::read_raw`](crate::read::Line::read_raw)),
@@ -166,6 +167,14 @@ pub mod read {
     pub mod raw {
         pub use crate::filter::{FilterVerdict, OrderedType, find_property};
         pub use crate::record::raw::{Object, RawJson, RawRecord, RawText, RawValue, Spans};
+    }
+
+    /// Counts over records, as values that are folded in parts and merged
+    /// ([`Fold`](crate::read::Fold)).
+    pub mod tally {
+        pub use crate::tally::{
+            RecordedSession, SessionEnding, SessionList, SessionTally, VersionSessions, time_in_id,
+        };
     }
 }
 
@@ -188,6 +197,7 @@ mod recorder;
 mod filter;
 mod reader;
 mod summary;
+mod tally;
 
 mod store;
 

@@ -1,22 +1,19 @@
 //! Summarises a directory: sizes, counts, sessions, losses, damage. It is one pass of the reader in
 //! bounded memory; items beyond a bound are counted together, and the result contains a flag for
-//! that. Whether a session without an end is running is determined from the processes of this
-//! machine.
+//! that. `tally` counts the sessions.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use rustc_hash::FxHashMap;
 use serde::Serialize;
-use uuid::Uuid;
 
 use crate::error::Result;
 use crate::reader::{Damage, Fold, Line, Notice, Reader};
-use crate::record::own::OfSession;
 use crate::record::raw::{RawRecord, RawText};
 use crate::record::{Level, LineTime, Timestamp};
-use crate::store::elsewhere::Processes;
 use crate::store::segment::SegmentNumber;
+use crate::tally::{Losses, SessionTally, Sessions};
 
 /// The contents of a telemetry directory.
 #[derive(Debug, Clone, Default, Serialize)]
@@ -58,38 +55,6 @@ pub struct SegmentSize {
     pub number: u64,
     /// The segment's size in bytes.
     pub bytes: u64,
-}
-
-/// Numbers of sessions.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
-#[non_exhaustive]
-pub struct Sessions {
-    /// Number of all sessions.
-    pub count: u64,
-    /// Number of sessions without a recorded end whose process runs on this machine.
-    pub running: u64,
-    /// Number of sessions without a recorded end whose process is not found: it was killed,
-    /// aborted, or ended by `_exit`, or it is not visible from here, as in a container or on
-    /// another machine.
-    pub without_end: u64,
-    /// Number of events that were in memory when processes were forked. Their parents record them
-    /// unless they end before, without a flush.
-    pub left_to_parents: u64,
-    /// Whether there were more sessions than could be counted separately, so that the numbers are
-    /// too low.
-    pub is_cut_short: bool,
-}
-
-/// Events that were offered and not kept.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
-#[non_exhaustive]
-pub struct Losses {
-    /// Events for which there was no room.
-    pub dropped: u64,
-    /// Events that consent or policy did not allow.
-    pub refused: u64,
-    /// Events that were lost through an IO error.
-    pub failed: u64,
 }
 
 /// Number of occurrences of each name, up to a number of names.
@@ -147,162 +112,6 @@ impl NameCounts {
     }
 }
 
-impl Losses {
-    fn add(&mut self, other: Self) {
-        self.dropped = self.dropped.saturating_add(other.dropped);
-        self.refused = self.refused.saturating_add(other.refused);
-        self.failed = self.failed.saturating_add(other.failed);
-    }
-}
-
-/// The sessions of some records, and the outcomes of their events.
-#[derive(Debug, Default)]
-pub(crate) struct SessionTally {
-    /// Sessions that have begun and not ended.
-    open: HashMap<Uuid, OpenSession>,
-    /// Sessions that ended in this part; they are only counted when parts are merged.
-    closed: Vec<Uuid>,
-    losses: Losses,
-    ended: u64,
-    left_to_parents: u64,
-    is_full: bool,
-    /// The text of the session of the last record, if it is open: most records follow one of the
-    /// same session.
-    last: Vec<u8>,
-}
-
-/// A session that has begun and not ended.
-#[derive(Debug)]
-struct OpenSession {
-    /// The losses that it has recorded so far.
-    losses: Losses,
-    /// The process, if a record contains it, and the time of its first record.
-    process: Option<u32>,
-    installation: Option<Uuid>,
-    first: Timestamp,
-}
-
-impl SessionTally {
-    /// The number of sessions without an end that are counted separately: 65,536 of them take 5
-    /// MiB.
-    const COUNT_MAX: usize = 1 << 16;
-
-    /// Adds a record.
-    pub(crate) fn note(&mut self, raw: &RawRecord<'_>) {
-        let event = OfSession::read(raw);
-        if event == OfSession::Nothing && self.last == raw.session.bytes() {
-            return;
-        }
-        self.last.clear();
-        // It was checked when the record was read.
-        let session = Uuid::try_parse_ascii(raw.session.bytes()).unwrap_or_default();
-        if event == OfSession::Nothing && self.open.contains_key(&session) {
-            self.last.extend_from_slice(raw.session.bytes());
-            return;
-        }
-        let mut open = OpenSession {
-            losses: Losses::default(),
-            process: None,
-            installation: None,
-            first: raw.time(),
-        };
-        match event {
-            OfSession::Once => return self.close(session, Losses::default()),
-            OfSession::End(end) => {
-                let losses = Losses {
-                    dropped: end.dropped,
-                    refused: end.refused,
-                    failed: end.failed,
-                };
-                return self.close(session, losses);
-            }
-            OfSession::Dropped(dropped) => open.losses.dropped = dropped,
-            OfSession::Start {
-                pid,
-                installation,
-                left_to_parent,
-            } => {
-                self.left_to_parents = self.left_to_parents.saturating_add(left_to_parent);
-                open.process = pid;
-                open.installation = installation;
-            }
-            OfSession::Nothing => {}
-        }
-        self.add(session, open);
-    }
-
-    /// Ends a session, with the total of its losses.
-    fn close(&mut self, session: Uuid, losses: Losses) {
-        self.open.remove(&session);
-        self.closed.push(session);
-        self.ended += 1;
-        self.losses.add(losses);
-    }
-
-    /// Adds losses, which the total at the session's end replaces. Those of a session for which
-    /// there is no room are final at once.
-    fn add(&mut self, session: Uuid, later: OpenSession) {
-        if let Some(open) = self.open.get_mut(&session) {
-            open.losses.add(later.losses);
-            open.process = later.process.or(open.process);
-            open.installation = later.installation.or(open.installation);
-        } else if self.open.len() < Self::COUNT_MAX {
-            self.open.insert(session, later);
-        } else {
-            self.is_full = true;
-            self.losses.add(later.losses);
-        }
-    }
-
-    /// Merges the sessions of the records that follow.
-    pub(crate) fn merge(&mut self, later: Self) {
-        for session in later.closed {
-            self.open.remove(&session);
-        }
-        for (session, open) in later.open {
-            self.add(session, open);
-        }
-        self.losses.add(later.losses);
-        self.ended += later.ended;
-        self.left_to_parents = self.left_to_parents.saturating_add(later.left_to_parents);
-        self.is_full |= later.is_full;
-    }
-
-    /// Counts the sessions of other installations as ended: consent was withdrawn or the id reset
-    /// after they began, and after that no end is recorded.
-    pub(crate) fn end_those_before(&mut self, installation: Option<Uuid>) {
-        let is_other = |own: Uuid| Some(own) != installation;
-        let is_before = |_: &Uuid, open: &mut OpenSession| open.installation.is_some_and(is_other);
-        for (_, open) in self.open.extract_if(is_before) {
-            self.ended += 1;
-            self.losses.add(open.losses);
-        }
-    }
-
-    /// Checks which of the sessions without an end are running, and returns the number of each kind
-    /// and the total of the losses.
-    pub(crate) fn finish(self) -> (Sessions, Losses) {
-        let mut losses = self.losses;
-        let mut running = 0;
-        let processes = Processes::read();
-        for session in self.open.values() {
-            losses.add(session.losses);
-            let is_running =
-                |process| processes.is_running_since(process, session.first.to_moment());
-            running += u64::from(session.process.is_some_and(is_running));
-        }
-        let open = self.open.len() as u64;
-        let sessions = Sessions {
-            count: open + self.ended,
-            running,
-            without_end: open - running,
-            left_to_parents: self.left_to_parents,
-            is_cut_short: self.is_full,
-        };
-        (sessions, losses)
-    }
-}
-
 impl Summary {
     /// Reads a telemetry directory and returns its summary.
     ///
@@ -340,7 +149,7 @@ impl Summary {
 }
 
 /// The state of a summary in progress.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Contents {
     summary: Summary,
     sessions: SessionTally,
@@ -350,6 +159,19 @@ struct Contents {
     events: NameCounts,
     targets: NameCounts,
     sources: NameCounts,
+}
+
+impl Default for Contents {
+    fn default() -> Self {
+        Self {
+            summary: Summary::default(),
+            sessions: SessionTally::of_numbers(),
+            times: None,
+            events: NameCounts::default(),
+            targets: NameCounts::default(),
+            sources: NameCounts::default(),
+        }
+    }
 }
 
 impl Contents {
@@ -367,7 +189,7 @@ impl Contents {
 
     fn sum_up(mut self, sizes: Vec<(SegmentNumber, u64)>) -> Summary {
         self.move_names();
-        let (sessions, losses) = self.sessions.finish();
+        let sessions = self.sessions.finish();
         let segments: Vec<SegmentSize> = sizes
             .into_iter()
             .map(|(number, bytes)| SegmentSize {
@@ -380,8 +202,8 @@ impl Contents {
             last: self.times.map(|(_, last)| last.to_timestamp()),
             bytes: segments.iter().map(|segment| segment.bytes).sum(),
             segments,
-            sessions,
-            losses,
+            sessions: sessions.counts(),
+            losses: sessions.losses(),
             ..self.summary
         }
     }
@@ -418,7 +240,7 @@ impl Fold for Contents {
     fn merge(&mut self, later: &mut Self) {
         let mut later = std::mem::take(later);
         later.move_names();
-        self.sessions.merge(later.sessions);
+        self.sessions.merge(&mut later.sessions);
         if let Some((first, last)) = later.times {
             self.add_times(first, last);
         }

@@ -190,19 +190,12 @@ pub(crate) fn consent(decided_by: &str) -> Properties {
 }
 
 /// The information in a record about its session.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum OfSession {
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum OfSession<'a> {
     /// It is the only record of the session, which lost nothing.
-    Once,
+    Once(SessionFacts<'a>),
     /// The session begins, or continues.
-    Start {
-        /// The process id.
-        pid: Option<u32>,
-        /// The installation that records.
-        installation: Option<Uuid>,
-        /// Number of events that it left to its parent process.
-        left_to_parent: u64,
-    },
+    Start(SessionFacts<'a>),
     /// The session ended, with this number of events for each outcome.
     End(SessionEnd),
     /// Number of events that were lost.
@@ -211,19 +204,15 @@ pub(crate) enum OfSession {
     Nothing,
 }
 
-impl OfSession {
+impl<'a> OfSession<'a> {
     /// Reads a record.
-    pub(crate) fn read(raw: &RawRecord<'_>) -> Self {
-        if raw.once.is_some() {
-            return Self::Once;
+    pub(crate) fn read(raw: &RawRecord<'a>) -> Self {
+        if let Some(once) = raw.once {
+            return Self::Once(SessionFacts(once));
         }
         let count = |name| raw.properties.get_u64(name).unwrap_or(0);
         match OwnEvent::of_raw(raw) {
-            Some(OwnEvent::Session) => Self::Start {
-                pid: u32::try_from(count("pid")).ok(),
-                installation: installation_of(raw),
-                left_to_parent: count(LEFT_TO_PARENT),
-            },
+            Some(OwnEvent::Session) => Self::Start(SessionFacts(raw.properties)),
             Some(OwnEvent::SessionEnd) => Self::End(SessionEnd {
                 recorded: count("recorded"),
                 dropped: count("dropped"),
@@ -237,10 +226,34 @@ impl OfSession {
     }
 }
 
-/// Reads the installation from a `session` record.
-fn installation_of(raw: &RawRecord<'_>) -> Option<Uuid> {
-    let id = raw.properties.get("installation")?;
-    serde_json::from_slice::<String>(id).ok()?.parse().ok()
+/// The values of a `session` record, which are read when they are asked for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct SessionFacts<'a>(Object<'a>);
+
+impl SessionFacts<'_> {
+    /// Returns the process id.
+    pub(crate) fn pid(self) -> Option<u32> {
+        u32::try_from(self.0.get_u64("pid")?).ok()
+    }
+
+    /// Returns the installation that records.
+    pub(crate) fn installation(self) -> Option<Uuid> {
+        self.text("installation")?.parse().ok()
+    }
+
+    /// Returns the version of the application.
+    pub(crate) fn version(self) -> Option<String> {
+        self.text("version")
+    }
+
+    /// Returns the number of events that the session left to its parent process.
+    pub(crate) fn left_to_parent(self) -> u64 {
+        self.0.get_u64(LEFT_TO_PARENT).unwrap_or(0)
+    }
+
+    fn text(self, name: &str) -> Option<String> {
+        serde_json::from_slice(self.0.get(name)?).ok()
+    }
 }
 
 /// Returns `true` if a record states that its session is in a format that only a newer version
@@ -343,16 +356,19 @@ mod tests {
             installation: Some(Uuid::from_u128(5)),
             ..start()
         };
-        let expected = OfSession::Start {
-            pid: Some(std::process::id()),
-            installation: started.installation,
-            left_to_parent: 7,
-        };
-        let read = |event, properties: &Properties| {
+        let read = |event, properties: &Properties, check: &dyn Fn(OfSession<'_>) -> bool| {
             let line = record(event, properties).to_line();
-            OfSession::read(&RawRecord::at(&line).unwrap())
+            assert!(check(OfSession::read(&RawRecord::at(&line).unwrap())));
         };
-        assert_eq!(read(OwnEvent::Session, &started.properties()), expected);
+        read(OwnEvent::Session, &started.properties(), &|read| {
+            let OfSession::Start(facts) = read else {
+                return false;
+            };
+            facts.pid() == Some(std::process::id())
+                && facts.installation() == started.installation
+                && facts.version() == started.version.map(str::to_owned)
+                && facts.left_to_parent() == 7
+        });
         let end = SessionEnd {
             recorded: 1,
             dropped: 2,
@@ -366,14 +382,17 @@ mod tests {
             properties.get("counters"),
             Some(&serde_json::Value::from(5))
         );
-        assert_eq!(read(OwnEvent::SessionEnd, &properties), OfSession::End(end));
-        let lost = dropped(6, "no room");
-        assert_eq!(read(OwnEvent::Dropped, &lost), OfSession::Dropped(6));
-        assert_eq!(
-            read(OwnEvent::Consent, &consent("a flag")),
-            OfSession::Nothing
+        read(
+            OwnEvent::SessionEnd,
+            &properties,
+            &|read| matches!(read, OfSession::End(read) if read == end),
         );
-        assert_eq!(read(OwnEvent::Command, &lost), OfSession::Nothing);
+        let lost = dropped(6, "no room");
+        let is_loss = |read: OfSession<'_>| matches!(read, OfSession::Dropped(6));
+        read(OwnEvent::Dropped, &lost, &is_loss);
+        let is_nothing = |read: OfSession<'_>| matches!(read, OfSession::Nothing);
+        read(OwnEvent::Consent, &consent("a flag"), &is_nothing);
+        read(OwnEvent::Command, &lost, &is_nothing);
     }
 
     #[test]

@@ -19,7 +19,7 @@ use crate::record::raw::RawRecord;
 use crate::store;
 use crate::store::age::is_ahead;
 use crate::store::disk::Directory;
-use crate::summary::SessionTally;
+use crate::tally::SessionTally;
 use crate::text::count;
 
 /// Finds texts that are recorded in clear although their name suggests a secret.
@@ -139,7 +139,7 @@ impl Fold for LineProblems {
             secret_names,
             ..Self::new(self.now)
         };
-        let later = std::mem::replace(later, empty);
+        let mut later = std::mem::replace(later, empty);
         self.missing.extend(later.missing);
         self.gaps.merge(later.gaps);
         self.unreadable.merge(later.unreadable);
@@ -148,7 +148,7 @@ impl Fold for LineProblems {
         self.ahead.merge(later.ahead);
         self.latest = self.latest.max(later.latest);
         self.newer.merge(later.newer);
-        self.sessions.merge(later.sessions);
+        self.sessions.merge(&mut later.sessions);
     }
 }
 
@@ -156,6 +156,7 @@ impl LineProblems {
     fn new(now: Option<LineTime>) -> Self {
         Self {
             now,
+            sessions: SessionTally::of_numbers(),
             ..Self::default()
         }
     }
@@ -185,7 +186,7 @@ pub(super) fn about_data(
     reader.fold(&mut problems, empty, |_| Ok::<(), Error>(()))?;
     if consent.known().is_some() {
         let installation = consent.installation().map(|own| own.id);
-        problems.sessions.end_those_before(installation);
+        problems.sessions.withdraw_others(0, installation);
     }
     let show = location.command("show");
     let segments = problems.segments.iter();
@@ -273,7 +274,8 @@ fn about_last_line(directory: &Directory, unfinished: Option<(Position, u64)>) -
 /// Finds sessions without an end, and lost events. Events that consent and policy refused are not
 /// losses.
 fn about_sessions(sessions: SessionTally) -> Vec<Finding> {
-    let (sessions, losses) = sessions.finish();
+    let list = sessions.finish();
+    let (sessions, losses) = (list.counts(), list.losses());
     let found = [
         (
             (FindingKind::Sessions, sessions.without_end, "session"),
