@@ -1,30 +1,36 @@
 //! Positions in the recorded data, and kinds of damage. These are values only: damage is found by
 //! `scanner` (inside a segment) and `walk` (between segments).
 
+use std::cmp::Ordering;
 use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::num::NonZero;
 
 use crate::error::Error;
 use crate::store::segment::SegmentNumber;
 
-/// A position in the recorded data.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+/// A position in the recorded data: a byte of a segment. Positions are compared without the number
+/// of the line, which is there for people.
+#[derive(Debug, Clone, Copy)]
 #[non_exhaustive]
 pub struct Position {
     /// The segment of the position.
     pub segment: SegmentNumber,
     /// The byte offset in the segment, counted from 0.
     pub byte: u64,
-    /// The line in the segment, counted from 1.
-    pub line: u64,
+    /// The line in the segment, counted from 1, if the lines before it were counted. A reader that
+    /// starts elsewhere than at the first line counts them when it finds damage, and later where it
+    /// reads much, so that the last lines are found without reading the others.
+    pub line: Option<NonZero<u64>>,
 }
 
 impl Position {
-    /// Creates the position of a line that was read before.
-    pub const fn new(segment: SegmentNumber, byte: u64, line: u64) -> Self {
+    /// Creates the position of a line that was read before, of which the number is not known.
+    pub const fn new(segment: SegmentNumber, byte: u64) -> Self {
         Self {
             segment,
             byte,
-            line,
+            line: None,
         }
     }
 
@@ -33,14 +39,58 @@ impl Position {
         Self {
             segment,
             byte: 0,
-            line: 1,
+            line: Some(NonZero::<u64>::MIN),
         }
+    }
+
+    /// Returns the position behind that many bytes, which contain that many newlines.
+    pub(crate) fn after(self, bytes: u64, newlines: u64) -> Self {
+        Self {
+            byte: self.byte + bytes,
+            line: self.line.map(|line| line.saturating_add(newlines)),
+            ..self
+        }
+    }
+
+    fn place(&self) -> (SegmentNumber, u64) {
+        (self.segment, self.byte)
     }
 }
 
+impl PartialEq for Position {
+    fn eq(&self, other: &Self) -> bool {
+        self.place() == other.place()
+    }
+}
+
+impl Eq for Position {}
+
+impl PartialOrd for Position {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Position {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.place().cmp(&other.place())
+    }
+}
+
+impl Hash for Position {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.place().hash(state);
+    }
+}
+
+/// The file and the line, or the byte if the line is not known.
 impl fmt::Display for Position {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", self.segment.file_name(), self.line)
+        let file = self.segment.file_name();
+        match self.line {
+            Some(line) => write!(f, "{file}:{line}"),
+            None => write!(f, "{file} at byte {}", self.byte),
+        }
     }
 }
 

@@ -23,9 +23,10 @@ use std::time::Duration;
 
 use super::Item;
 use super::damage::{Damage, Notice, Position};
+use super::open_segment::{OpenSegment, OpenedSegment, open_segment};
 use super::scanner::Found;
 use super::seen::SeenLines;
-use super::walk::{OpenSegment, OpenedSegment, SegmentWalk, open_segment};
+use super::walk::SegmentWalk;
 use crate::error::Result;
 use crate::record::Record;
 use crate::store;

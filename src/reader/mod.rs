@@ -4,10 +4,10 @@
 //! memory, because another process may truncate them meanwhile.
 //!
 //! `record` parses lines, and `filter` selects them. In this module, `scanner` finds lines, `walk`
-//! goes through segments, `scan` folds lines in several threads, `follow` polls for new lines,
-//! `seen` records which lines were read, `reverse` reads backwards, `since` finds data that can be
-//! skipped, `stream` reads lines from other places than directories, and `merged` reads several
-//! inputs by time.
+//! goes through segments, `open_segment` reads one of them, `scan` folds lines in several threads,
+//! `follow` polls for new lines, `seen` records which lines were read, `reverse` reads backwards,
+//! `since` finds data that can be skipped, `stream` reads lines from other places than directories,
+//! and `merged` reads several inputs by time.
 //!
 //! These rules define damage.
 //! * A line that is not a record, and each run of NULs, is one item of [`Damage`]. A blank line is
@@ -21,6 +21,7 @@
 mod damage;
 mod follow;
 mod merged;
+mod open_segment;
 mod reverse;
 mod scan;
 mod scanner;
@@ -135,6 +136,11 @@ impl<'a> Line<'a> {
     /// Returns the line as damage if it is not a valid record.
     pub fn read_raw<T>(&self, read: impl FnOnce(&RawRecord<'_>) -> T) -> Result<T, Damage> {
         Record::read_raw(self.bytes, read).map_err(|_| self.damage())
+    }
+
+    /// Returns `true` if it is a valid record.
+    fn is_record(&self) -> bool {
+        Record::read_raw(self.bytes, |_| ()).is_ok()
     }
 
     fn damage(&self) -> Damage {

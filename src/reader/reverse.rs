@@ -5,18 +5,25 @@
 //! `scanner`); each window is scanned forwards, and its items are returned in reverse order. So
 //! both directions return the same items for the same bytes, and only `scanner` defines lines. A
 //! fold takes windows of whole lines unscanned, as it does forwards.
+//!
+//! The lines before a window are counted when the window contains damage, or when much of the
+//! segment is taken as whole lines: the last lines are found without reading the others.
 
 use std::io;
+use std::num::NonZero;
 use std::ops::Range;
 
 use time::OffsetDateTime;
 
 use super::damage::{Damage, Notice, Position};
-use super::scan::{self, Fold, ItemSource, Origin, ReadOrder};
-use super::scanner::{BLOCK_BYTES, Found, LINES_BYTES, Scanner, count_newlines, fill_up};
+use super::open_segment::{OpenedSegment, open_segment, unreadable};
+use super::scan::{self, Fold, ItemSource, Origin, ReadOrder, are_records};
+use super::scanner::{
+    BLOCK_BYTES, Found, LINES_BYTES, Scanner, count_newlines, fill_up, line_at,
+};
 use super::since::{is_older, start_in};
-use super::walk::{Gap, OpenedSegment, open_segment, unreadable};
-use super::{Item, lost_above};
+use super::walk::Gap;
+use super::{Item, Line, lost_above};
 use crate::error::{Error, Result};
 use crate::record::{Record, Timestamp};
 use crate::store::disk::Directory;
@@ -37,14 +44,6 @@ pub struct Reverse {
     window: Window,
     /// The earliest time of interest; data that provably is older is not read.
     since: Option<OffsetDateTime>,
-    numbering: LineNumbering,
-}
-
-/// Whether the lines before a position are counted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum LineNumbering {
-    Counted,
-    Off,
 }
 
 /// The segment that is being read.
@@ -54,10 +53,12 @@ struct OpenWindow {
     /// Start of the requested part.
     byte_start: u64,
     segment: SegmentNumber,
-    /// End of the part that is not read yet.
+    /// The end of the part that is not read yet.
     byte_end: u64,
     /// The number of a line that would begin there, if it is known.
-    line_end: Option<u64>,
+    line_end: Option<NonZero<u64>>,
+    /// Number of bytes that were read.
+    bytes_read: u64,
     tail: WindowTail,
 }
 
@@ -95,7 +96,6 @@ impl Reverse {
                 ..Window::default()
             },
             since: None,
-            numbering: LineNumbering::Counted,
         }
     }
 
@@ -106,14 +106,6 @@ impl Reverse {
     #[must_use]
     pub fn since(mut self, since: impl Into<Timestamp>) -> Self {
         self.since = Some(since.into().to_moment());
-        self
-    }
-
-    /// Leaves lines uncounted, so that a caller that stops early has read no more than the end of
-    /// the data. The lines of positions mean nothing then.
-    #[must_use]
-    pub fn without_line_numbers(mut self) -> Self {
-        self.numbering = LineNumbering::Off;
         self
     }
 
@@ -165,10 +157,8 @@ impl Reverse {
                         .map_or(0, |since| start_in(directory, &file, since)),
                     segment: number,
                     byte_end,
-                    line_end: match self.numbering {
-                        LineNumbering::Counted => None,
-                        LineNumbering::Off => Some(1),
-                    },
+                    line_end: None,
+                    bytes_read: 0,
                     tail: match self.above {
                         None if file.is_plain() => WindowTail::Unfinished,
                         None | Some(_) => WindowTail::Whole,
@@ -213,7 +203,7 @@ impl Reverse {
 
     /// Scans the last window before the open segment's end.
     fn read_window(&mut self, mut open: OpenWindow) {
-        self.window.bytes.clear();
+        self.window.clear();
         let end = open.end();
         if let Err(error) = open.read_window(&mut self.window) {
             // The bytes below cannot be read either; items above them are returned first.
@@ -275,14 +265,12 @@ impl OpenWindow {
         self.byte_end <= self.byte_start
     }
 
-    /// Returns the position of the end, or the start of the segment if the line is not known.
+    /// Returns the position of the end.
     fn end(&self) -> Position {
-        let start = Position::start_of(self.segment);
-        self.line_end.map_or(start, |line| Position {
-            byte: self.byte_end,
-            line,
-            ..start
-        })
+        Position {
+            line: self.line_end,
+            ..Position::new(self.segment, self.byte_end)
+        }
     }
 
     /// Appends the last whole lines, if there are any; none contains a NUL. On `None`, only
@@ -298,7 +286,7 @@ impl OpenWindow {
 
     fn take_lines(&mut self, into: &mut Vec<u8>) -> Option<(Position, Range<usize>)> {
         let start = into.len();
-        let room = LINES_BYTES.saturating_sub(start) as u64;
+        let room = LINES_BYTES.saturating_sub(start).min(self.run_bytes_max()) as u64;
         let from = self.byte_end.saturating_sub(room).max(self.byte_start);
         let wanted = usize::try_from(self.byte_end - from).ok()?;
         fill_up(&self.file, into, from, wanted).ok()?;
@@ -311,33 +299,64 @@ impl OpenWindow {
         };
         let lines = bytes.get(before..).filter(|lines| lines.ends_with(b"\n"))?;
         let newlines = memchr::memchr_iter(b'\n', lines).count() as u64;
-        let position = self.pass(from + before as u64, newlines).ok()?;
+        let mut position = self.before(from + before as u64, newlines);
+        let is_much = self.bytes_read >= LINES_BYTES as u64;
+        if position.line.is_none() && (is_much || !are_records(position, lines)) {
+            position.line = Some(line_at(&self.file, position.byte).ok()?);
+        }
+        self.end_at(position);
         Some((position, start + before..into.len()))
     }
 
-    /// Moves the end to an offset, with that many newlines between the two.
-    fn pass(&mut self, byte: u64, newlines: u64) -> io::Result<Position> {
-        let line = match self.line_end {
-            // A segment that is truncated meanwhile has fewer lines than were counted.
-            Some(line) => line.saturating_sub(newlines).max(1),
-            None => count_newlines(&self.file, 0, byte)? + 1,
-        };
-        self.line_end = Some(line);
-        self.byte_end = byte;
-        self.tail = WindowTail::Whole;
-        Ok(self.end())
+    /// Returns the most bytes to take at once: few at first, since the last lines may be enough.
+    fn run_bytes_max(&self) -> usize {
+        let read = usize::try_from(self.bytes_read).unwrap_or(LINES_BYTES);
+        read.clamp(FIRST_BYTES, LINES_BYTES)
     }
 
+    /// Returns the position at an offset, with that many newlines between it and the end.
+    fn before(&self, byte: u64, newlines: u64) -> Position {
+        // A segment that is truncated meanwhile has fewer lines than were counted.
+        let line = self.line_end.map(|line| {
+            let line = line.get().saturating_sub(newlines);
+            NonZero::new(line).unwrap_or(NonZero::<u64>::MIN)
+        });
+        Position {
+            line,
+            ..Position::new(self.segment, byte)
+        }
+    }
+
+    /// Moves the end to a position before it.
+    fn end_at(&mut self, position: Position) {
+        self.bytes_read += self.byte_end - position.byte;
+        self.byte_end = position.byte;
+        self.line_end = position.line;
+        self.tail = WindowTail::Whole;
+    }
+
+    /// Scans the last window before the end.
     fn read_window(&mut self, window: &mut Window) -> io::Result<()> {
-        let (byte_end, tail) = (self.byte_end, self.tail);
-        let byte_start = window_start(&self.file, byte_end)?;
-        let newlines = count_newlines(&self.file, byte_start, byte_end)?;
-        let start = self.pass(byte_start, newlines)?;
-        let mut scanner = Scanner::until(start, byte_end);
+        let byte_start = window_start(&self.file, self.byte_end)?;
+        let newlines = count_newlines(&self.file, byte_start, self.byte_end)?;
+        let mut start = self.before(byte_start, newlines);
+        self.scan_from(start, window)?;
+        if start.line.is_none() && !window.are_records() {
+            start.line = Some(line_at(&self.file, byte_start)?);
+            window.clear();
+            self.scan_from(start, window)?;
+        }
+        self.end_at(start);
+        Ok(())
+    }
+
+    /// Stores the items between a position and the end.
+    fn scan_from(&self, start: Position, window: &mut Window) -> io::Result<()> {
+        let mut scanner = Scanner::until(start, self.byte_end);
         while let Some(found) = scanner.step(&self.file)? {
             window.keep(found, &scanner);
         }
-        match tail {
+        match self.tail {
             WindowTail::Whole => {
                 let mut rest = scanner.finish(&self.file);
                 while let Some(found) = rest {
@@ -356,6 +375,22 @@ impl OpenWindow {
 }
 
 impl Window {
+    fn clear(&mut self) {
+        self.bytes.clear();
+        self.stored.clear();
+    }
+
+    /// Returns `true` if all items are valid records.
+    fn are_records(&self) -> bool {
+        self.stored.iter().all(|found| match found {
+            Found::Line { position, range } => {
+                let bytes = self.bytes.get(range.clone()).unwrap_or_default();
+                Line::new(*position, bytes).is_record()
+            }
+            Found::Damage(_) | Found::Notice(_) => false,
+        })
+    }
+
     /// Stores an item of the scanner, and its bytes.
     fn keep(&mut self, mut found: Found, scanner: &Scanner) {
         if let Found::Line { range, .. } = &mut found {
@@ -405,3 +440,6 @@ fn starts_piece(pair: &[u8]) -> bool {
         _ => false,
     }
 }
+
+/// Number of bytes of a segment that are taken first: some dozens of lines.
+const FIRST_BYTES: usize = LINES_BYTES / 16;

@@ -338,17 +338,18 @@ fn in_order<T>(order: ReadOrder, items: impl Iterator<Item = T>, visit: impl FnM
 /// Splits whole lines into pieces without their newlines.
 pub(super) fn pieces(start: Position, lines: &[u8]) -> impl Iterator<Item = Line<'_>> {
     let mut from = 0;
-    let ends = memchr::memchr_iter(b'\n', lines).zip(start.line..);
-    ends.filter_map(move |(end, line)| {
-        let position = Position {
-            byte: start.byte + from as u64,
-            line,
-            ..start
-        };
+    let ends = memchr::memchr_iter(b'\n', lines).zip(0..);
+    ends.filter_map(move |(end, newlines)| {
+        let position = start.after(from as u64, newlines);
         let bytes = lines.get(from..end)?;
         from = end + 1;
         Some(Line { position, bytes })
     })
+}
+
+/// Returns `true` if whole lines contain no damage.
+pub(super) fn are_records(start: Position, lines: &[u8]) -> bool {
+    pieces(start, lines).all(|piece| is_blank(piece.bytes) || piece.is_record())
 }
 
 /// Folds the items in a piece.

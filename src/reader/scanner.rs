@@ -10,6 +10,7 @@
 //! in other threads.
 
 use std::io;
+use std::num::NonZero;
 use std::ops::Range;
 
 use super::damage::{Damage, DamageKind, Notice, Position};
@@ -109,7 +110,8 @@ pub(super) struct Scanner {
     /// its end.
     start: usize,
     searched: usize,
-    line: u64,
+    /// The number of the line at `start`, if it is known.
+    line: Option<NonZero<u64>>,
     state: ScanState,
     /// The offset at which to stop, if not at the end of the file.
     byte_end: Option<u64>,
@@ -143,6 +145,15 @@ impl Scanner {
             byte_end: Some(byte_end),
             ..Self::new(position)
         }
+    }
+
+    /// Continues at that position, which must be the start of a piece.
+    pub(super) fn restart(&mut self, position: Position) {
+        *self = Self {
+            kind: self.kind,
+            byte_end: self.byte_end,
+            ..Self::new(position)
+        };
     }
 
     /// Starts before the first line of a stream, which has no segments.
@@ -302,7 +313,7 @@ impl Scanner {
         match terminator {
             Terminator::Newline => {
                 self.pass(end + 1);
-                self.line += 1;
+                self.pass_newlines(1);
             }
             Terminator::Nul => {
                 self.pass(end);
@@ -311,6 +322,10 @@ impl Scanner {
                 };
             }
         }
+    }
+
+    fn pass_newlines(&mut self, count: u64) {
+        self.line = self.line.map(|line| line.saturating_add(count));
     }
 
     fn pass(&mut self, to: usize) {
@@ -404,7 +419,7 @@ impl Scanner {
             self.take_rest(into, start, position.byte);
         }
         let lines = into.get(start..).filter(|lines| !lines.is_empty())?;
-        self.line += memchr::memchr_iter(b'\n', lines).count() as u64;
+        self.pass_newlines(memchr::memchr_iter(b'\n', lines).count() as u64);
         Some((position, start..into.len()))
     }
 
@@ -485,10 +500,7 @@ pub(super) fn found_in(position: Position, piece: &[u8]) -> Vec<Found> {
             found.push(Found::Damage(damage));
             return found;
         };
-        let position = Position {
-            byte: position.byte + at as u64,
-            ..position
-        };
+        let position = position.after(at as u64, 0);
         let range = at..end;
         found.push(Found::Line { position, range });
         end = at;
@@ -594,6 +606,12 @@ pub(super) fn count_newlines(file: &SegmentFile, from: u64, to: u64) -> io::Resu
         offset += read as u64;
     }
     Ok(newlines)
+}
+
+/// Returns the number of the line at an offset of a segment.
+pub(super) fn line_at(file: &SegmentFile, byte: u64) -> io::Result<NonZero<u64>> {
+    let newlines = count_newlines(file, 0, byte)?;
+    Ok(NonZero::<u64>::MIN.saturating_add(newlines))
 }
 
 /// The size of one read: a few hundred lines, and the size beyond which larger reads are not

@@ -6,8 +6,9 @@ use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use super::damage::Position;
+use super::open_segment::{OpenSegment, OpenedSegment, open_segment};
 use super::scanner::{Found, Scanner};
-use super::walk::{OpenSegment, OpenedSegment, SegmentWalk, open_segment};
+use super::walk::SegmentWalk;
 use crate::store::disk::Directory;
 use crate::store::read_at::ReadAt as _;
 use crate::store::segment::SegmentNumber;

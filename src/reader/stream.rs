@@ -12,9 +12,9 @@ use std::ops::Range;
 
 use super::Item;
 use super::damage::Position;
+use super::open_segment::unreadable;
 use super::scan::{ItemSource, Origin, ReadOrder};
 use super::scanner::{LineKind, PlainBytes, Scanner};
-use super::walk::unreadable;
 use crate::error::Result;
 use crate::record::{LineTime, Timestamp};
 

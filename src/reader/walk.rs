@@ -1,54 +1,23 @@
 //! Walks through the segments of a directory, from a position to the end of the highest one, while
 //! other processes append, rotate and remove. It distinguishes lost segments from those that were
-//! removed on purpose. `scanner` splits a segment into lines; the caller decides what happens at
-//! the end: `Reader` stops, `Follower` polls again.
+//! removed on purpose. `open_segment` reads one segment; the caller decides what happens at the
+//! end: `Reader` stops, `Follower` polls again.
 
 use std::collections::VecDeque;
-use std::io;
 use std::ops::Range;
 
 use time::OffsetDateTime;
 
-use super::damage::{Damage, DamageKind, Notice, Position, SegmentRange};
-use super::scanner::{Found, Scanner, count_newlines};
+use super::damage::{Damage, Notice, Position, SegmentRange};
+use super::open_segment::{OpenSegment, OpenedSegment, SegmentPhase, open_segment, unreadable};
+use super::scanner::{Found, count_newlines};
 use super::since::{is_older, start_in};
 use crate::error::Result;
 use crate::store;
 use crate::store::disk::Directory;
 use crate::store::lock::Extent;
 use crate::store::segment::SegmentNumber;
-use crate::store::segment_file::{SegmentFile, SegmentOpenError};
-
-/// Whether more may be written to the open segment.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum SegmentPhase {
-    /// No higher segment was seen.
-    Active,
-    /// A higher segment was seen before the last read, so that read reached the final end.
-    Closed,
-}
-
-impl SegmentPhase {
-    /// Returns the phase of the highest segment.
-    fn of(file: &SegmentFile) -> Self {
-        if file.is_plain() {
-            Self::Active
-        } else {
-            Self::Closed
-        }
-    }
-}
-
-/// The segment that is being read.
-#[derive(Debug)]
-pub(super) struct OpenSegment {
-    number: SegmentNumber,
-    file: SegmentFile,
-    scanner: Scanner,
-    phase: SegmentPhase,
-    /// The file that replaced this one.
-    successor: Option<SegmentFile>,
-}
+use crate::store::segment_file::SegmentFile;
 
 /// A position in a directory that moves forward.
 #[derive(Debug)]
@@ -106,7 +75,7 @@ impl SegmentWalk {
     /// Returns the current position, or the start.
     pub(super) fn start(&self) -> Position {
         match (&self.open, self.resume) {
-            (Some(open), _) => open.scanner.cursor(),
+            (Some(open), _) => open.scanner().cursor(),
             (None, Some(resume)) => resume,
             (None, None) => Position::start_of(
                 self.passed
@@ -158,7 +127,7 @@ impl SegmentWalk {
     /// Returns the highest segment that was reached.
     pub(super) fn reached(&self) -> Option<SegmentNumber> {
         match &self.open {
-            Some(open) => Some(open.number),
+            Some(open) => Some(open.number()),
             None => self.passed,
         }
     }
@@ -180,7 +149,7 @@ impl SegmentWalk {
     pub(super) fn bytes(&self, range: Range<usize>) -> &[u8] {
         self.open
             .as_ref()
-            .map_or(&[], |open| open.scanner.bytes(range))
+            .map_or(&[], |open| open.scanner().bytes(range))
     }
 
     /// Finds the next item; `None` if there is no more data for now.
@@ -199,7 +168,7 @@ impl SegmentWalk {
                 }
                 return Ok(None);
             };
-            match open.scanner.step(&open.file) {
+            match open.step() {
                 Ok(Some(found)) => return Ok(Some(found)),
                 Ok(None) => {
                     if self.end_of_segment()? {
@@ -207,9 +176,9 @@ impl SegmentWalk {
                     }
                 }
                 Err(error) => {
-                    let position = open.scanner.cursor();
+                    let damage = unreadable(open.scanner().cursor(), &error);
                     self.leave();
-                    return Ok(Some(Found::Damage(unreadable(position, &error))));
+                    return Ok(Some(Found::Damage(damage)));
                 }
             }
         }
@@ -229,7 +198,7 @@ impl SegmentWalk {
                     }
                 }
                 Some(open) if open.is_all_read() => self.leave(),
-                Some(open) => return Ok(open.scanner.lines(&open.file, into)),
+                Some(open) => return Ok(open.lines(into)),
             }
         }
         Ok(None)
@@ -241,7 +210,7 @@ impl SegmentWalk {
         let Some(open) = &mut self.open else {
             return Ok(false);
         };
-        let number = open.number;
+        let number = open.number();
         if let Some(file) = open.successor.take() {
             let start = Position::start_of(number);
             let phase = SegmentPhase::of(&file);
@@ -256,17 +225,22 @@ impl SegmentWalk {
             }
             // Lines written before the successor appeared may have been added after our last read.
             open.phase = SegmentPhase::Closed;
-        } else if let Some(found) = open.scanner.finish(&open.file) {
-            self.queue.push_back(found);
         } else {
-            self.leave();
+            let found = open.finish().unwrap_or_else(|error| {
+                let damage = unreadable(open.scanner().cursor(), &error);
+                Some(Found::Damage(damage))
+            });
+            match found {
+                Some(found) => self.queue.push_back(found),
+                None => self.leave(),
+            }
         }
         Ok(false)
     }
 
     fn leave(&mut self) {
         if let Some(open) = self.open.take() {
-            self.passed = Some(open.number);
+            self.passed = Some(open.number());
         }
     }
 
@@ -365,11 +339,7 @@ impl SegmentWalk {
             .since
             .map_or(0, |since| start_in(&self.directory, file, since));
         match count_newlines(file, 0, byte) {
-            Ok(newlines) => Position {
-                byte,
-                line: start.line + newlines,
-                ..start
-            },
+            Ok(newlines) => start.after(byte, newlines),
             Err(_) => start,
         }
     }
@@ -418,67 +388,6 @@ fn first_to_come(directory: &Directory, listed: &[SegmentNumber]) -> SegmentNumb
     listed.first().copied().unwrap_or_else(next)
 }
 
-impl OpenSegment {
-    fn new(file: SegmentFile, start: Position, phase: SegmentPhase) -> Self {
-        Self {
-            number: start.segment,
-            file,
-            scanner: Scanner::new(start),
-            phase,
-            successor: None,
-        }
-    }
-
-    /// Opens a segment of that size, if it is known, to which nothing is written any more.
-    fn closed(file: SegmentFile, start: Position, bytes: Option<u64>) -> Self {
-        let mut open = Self::new(file, start, SegmentPhase::Closed);
-        // Some file systems report size 0 for every file.
-        if let Some(bytes) = bytes.filter(|bytes| *bytes > 0) {
-            open.scanner = Scanner::until(start, bytes);
-        }
-        open
-    }
-
-    /// Returns `true` if it is closed and certainly has no further item.
-    fn is_all_read(&self) -> bool {
-        self.phase == SegmentPhase::Closed && self.successor.is_none() && self.scanner.is_at_end()
-    }
-
-    /// Returns the number of the segment.
-    pub(super) fn number(&self) -> SegmentNumber {
-        self.number
-    }
-
-    /// Returns the file of the segment.
-    pub(super) fn file(&self) -> &SegmentFile {
-        &self.file
-    }
-
-    /// Returns the scanner of the segment.
-    pub(super) fn scanner(&self) -> &Scanner {
-        &self.scanner
-    }
-
-    /// Returns the scanner of the segment, mutably.
-    pub(super) fn scanner_mut(&mut self) -> &mut Scanner {
-        &mut self.scanner
-    }
-
-    /// Moves to a position in the segment.
-    pub(super) fn rewind(&mut self, position: Position) {
-        self.scanner = Scanner::new(position);
-    }
-
-    /// Returns a notice about the bytes at its end without a newline, where more may be added.
-    pub(super) fn unfinished(&self) -> Option<Notice> {
-        let bytes = self.scanner.bytes_pending();
-        (self.phase == SegmentPhase::Active && bytes > 0).then(|| Notice::Unfinished {
-            position: self.scanner.cursor(),
-            bytes,
-        })
-    }
-}
-
 /// Segments that should exist below another one and do not.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Gap {
@@ -505,35 +414,6 @@ impl Gap {
             lost: range(split, next),
         }
     }
-}
-
-/// The result of opening a segment.
-#[derive(Debug)]
-pub(super) enum OpenedSegment {
-    /// The file, and the number of its plain bytes, if that is known.
-    File(SegmentFile, Option<u64>),
-    /// It exists and cannot be read.
-    Damage(Damage),
-    /// It was removed meanwhile.
-    Gone,
-}
-
-/// Opens a segment if it is a regular file.
-pub(super) fn open_segment(directory: &Directory, number: SegmentNumber) -> OpenedSegment {
-    let position = Position::start_of(number);
-    match SegmentFile::open(directory, number) {
-        Ok((file, bytes)) => OpenedSegment::File(file, bytes),
-        Err(SegmentOpenError::Missing) => OpenedSegment::Gone,
-        Err(SegmentOpenError::NotRegular) => {
-            OpenedSegment::Damage(Damage::of_segment(DamageKind::NotAFile, position))
-        }
-        Err(SegmentOpenError::Io(error)) => OpenedSegment::Damage(unreadable(position, &error)),
-    }
-}
-
-pub(super) fn unreadable(position: Position, error: &io::Error) -> Damage {
-    let reason = error.to_string();
-    Damage::of_segment(DamageKind::Unreadable { reason }, position)
 }
 
 #[cfg(test)]

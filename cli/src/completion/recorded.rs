@@ -141,10 +141,9 @@ fn read_end(directory: &Path, deadline: Instant, mut each: impl FnMut(&RawRecord
     if Instant::now() >= deadline {
         return;
     }
-    let Ok(reverse) = Reader::reverse(directory) else {
+    let Ok(mut reverse) = Reader::reverse(directory) else {
         return;
     };
-    let mut reverse = reverse.without_line_numbers();
     let mut left = END_BYTES;
     let mut items: u64 = 0;
     while let Some(item) = reverse.next_item() {

@@ -265,7 +265,10 @@ impl InputLabels {
     /// Returns a position in an input as text.
     pub(crate) fn place(&self, input: usize, position: Position) -> String {
         match self.0.get(input) {
-            Some(label) if label.is_stream => format!("{}:{}", label.name, position.line),
+            Some(label) if label.is_stream => match position.line {
+                Some(line) => format!("{}:{line}", label.name),
+                None => format!("{} at byte {}", label.name, position.byte),
+            },
             Some(_) | None => format!("{}{position}", self.prefix(input)),
         }
     }

@@ -2,6 +2,7 @@
 //! `foreign` rewrites lines of other formats.
 
 use std::io::{self, Read};
+use std::num::NonZero;
 use std::path::Path;
 
 use super::super::files;
@@ -50,7 +51,9 @@ impl Rewriters {
     /// Passes on the records in a line, each with its line in localtel's format.
     pub(crate) fn rewrite(&mut self, line: Line<'_>, mut each: impl FnMut(&RawRecord<'_>, &[u8])) {
         if let Some(Some(rewriter)) = self.all.get_mut(self.input) {
-            rewriter.rewrite(line.bytes(), line.position().line, |record| {
+            // Lines of a stream are counted from its start.
+            let number = line.position().line.map_or(0, NonZero::get);
+            rewriter.rewrite(line.bytes(), number, |record| {
                 if let Some(raw) = RawRecord::at(record) {
                     each(&raw, record);
                 }

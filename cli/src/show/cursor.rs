@@ -33,7 +33,6 @@ struct CursorFile {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct LastRecord {
     segment: u64,
-    line: u64,
     byte: u64,
     session: String,
     seq: u64,
@@ -96,7 +95,6 @@ impl LastRecords {
         let (position, session, seq) = self.inputs.get(input)?.as_ref()?;
         Some(LastRecord {
             segment: position.segment.get(),
-            line: position.line,
             byte: position.byte,
             session: String::from_utf8_lossy(session).into_owned(),
             seq: *seq,
@@ -220,11 +218,7 @@ impl SavedCursor {
 
 impl LastRecord {
     fn position(&self) -> Option<Position> {
-        Some(Position::new(
-            SegmentNumber::new(self.segment)?,
-            self.byte,
-            self.line,
-        ))
+        Some(Position::new(SegmentNumber::new(self.segment)?, self.byte))
     }
 
     /// Returns `true` if it is the record of a line.

@@ -235,10 +235,14 @@ fn about_segment(directory: &Directory, damage: &Damage, show: &str) -> Finding 
             0 => "everything".to_owned(),
             bytes => format!("{bytes} bytes of lines"),
         };
-        let line = damage.position.line;
+        let position = damage.position;
+        let from = position.line.map_or_else(
+            || format!("byte {}", position.byte),
+            |line| format!("line {line}"),
+        );
         return Finding::new(
             FindingKind::Unreadable,
-            format!("{path}: {lines} from line {line} on {}", damage.kind),
+            format!("{path}: {lines} from {from} on {}", damage.kind),
             format!(
                 "restore {file} from a copy if you have one; all other lines can still be read"
             ),

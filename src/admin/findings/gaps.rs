@@ -145,7 +145,7 @@ mod tests {
                         r#"{{"timestamp":"2026-11-21T08:15:00.000000Z","level":"INFO","source":"s","target":"localtel","event":"e","session":"{session}1936f0e-0000-7000-8000-000000000000","seq":{seq}}}"#
                     );
                     part.note(position, &RawRecord::at(line.as_bytes()).unwrap());
-                    position.line += 1;
+                    position = position.after(line.len() as u64, 1);
                 }
             }
             if index % part_len == part_len - 1 {

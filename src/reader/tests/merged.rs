@@ -318,6 +318,6 @@ fn a_stream_that_fails_ends_with_damage() {
         panic!("no damage");
     };
     assert!(damage.kind.to_string().contains("it is broken"), "{damage}");
-    assert_eq!(damage.position.line, 2);
+    assert_eq!(damage.position.line, NonZero::new(2));
     assert!(merged.next_item().unwrap().is_none());
 }

@@ -7,7 +7,7 @@ use crate::store::faults::Fault;
 fn numbers(records: impl Iterator<Item = Result<Record, Damage>>) -> Vec<Result<u64, u64>> {
     let number = |record: Result<Record, Damage>| match record {
         Ok(record) => Ok(record.seq),
-        Err(damage) => Err(damage.position.line),
+        Err(damage) => Err(damage.position.line.unwrap().get()),
     };
     records.map(number).collect()
 }

@@ -220,7 +220,7 @@ fn a_line_resembling_a_session_record_proves_nothing() {
         place.remove(2);
         let (read, _) = forwards(&place, since);
         assert_eq!(
-            read.iter().all(|(at, ..)| at.line == 3),
+            read.iter().all(|(at, ..)| at.line == NonZero::new(3)),
             is_valid,
             "{line_before}"
         );

@@ -198,6 +198,18 @@ fn sorting_puts_records_in_the_order_of_their_times() {
 }
 
 #[test]
+fn the_last_records_have_damage_with_its_line() {
+    let home = home(&[many(0..3000) + "no record\n" + &many(3000..3001)]);
+    for words in [&["-n", "2"][..], &["-n", "2", "-r"], &["-n", "all"]] {
+        let (_, _, stderr) = show(words, &home);
+        assert!(
+            stderr.contains("1 unreadable line (events.000001.jsonl:3001)"),
+            "{words:?}: {stderr}"
+        );
+    }
+}
+
+#[test]
 fn damage_is_reported_with_its_position_and_escaped() {
     let bad = "\x1b[2J not a record\n";
     let home = home(&[many(0..2) + bad + &many(2..3), String::new(), many(3..4)]);
