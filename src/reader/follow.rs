@@ -24,7 +24,7 @@ use std::time::Duration;
 use super::Item;
 use super::damage::{Damage, Notice, Position};
 use super::open_segment::{OpenSegment, OpenedSegment, open_segment};
-use super::scanner::Found;
+use super::piece::Found;
 use super::seen::SeenLines;
 use super::walk::SegmentWalk;
 use crate::error::Result;

@@ -11,8 +11,9 @@ use std::collections::BinaryHeap;
 use std::ops::Range;
 
 use super::damage::Position;
+use super::piece::Found;
 use super::scan::{self, Fold, ItemSource, Origin, ReadOrder, pieces};
-use super::scanner::{Found, LineKind};
+use super::scanner::LineKind;
 use super::{Item, Line, LineStream, Reader, Reverse};
 use crate::error::{Error, Result};
 use crate::record::{LineTime, Timestamp};

@@ -3,11 +3,12 @@
 //! files contain: one buffer that grows to the longest line. Files are read and not mapped into
 //! memory, because another process may truncate them meanwhile.
 //!
-//! `record` parses lines, and `filter` selects them. In this module, `scanner` finds lines, `walk`
-//! goes through segments, `open_segment` reads one of them, `scan` folds lines in several threads,
-//! `follow` polls for new lines, `seen` records which lines were read, `reverse` reads backwards,
-//! `since` finds data that can be skipped, `stream` reads lines from other places than directories,
-//! and `merged` reads several inputs by time.
+//! `record` parses lines, and `filter` selects them. In this module, `plain_bytes` reads bytes,
+//! `scanner` finds lines in them, `piece` finds damage in a line, `open_segment` reads one segment,
+//! `walk` goes through segments, `scan` folds lines in several threads, `follow` polls for new
+//! lines, `seen` records which lines were read, `reverse` reads backwards, `since` finds data that
+//! can be skipped, `stream` reads lines from other places than directories, and `merged` reads
+//! several inputs by time.
 //!
 //! These rules define damage.
 //! * A line that is not a record, and each run of NULs, is one item of [`Damage`]. A blank line is
@@ -22,6 +23,8 @@ mod damage;
 mod follow;
 mod merged;
 mod open_segment;
+mod piece;
+mod plain_bytes;
 mod reverse;
 mod scan;
 mod scanner;
@@ -144,7 +147,7 @@ impl<'a> Line<'a> {
     }
 
     fn damage(&self) -> Damage {
-        scanner::damage_of_line(self.position, self.bytes)
+        piece::damage_of_line(self.position, self.bytes)
     }
 }
 

@@ -9,8 +9,10 @@ use std::ops::Range;
 
 use super::Line;
 use super::damage::{Damage, DamageKind, Notice, Position};
+use super::piece::Found;
+use super::plain_bytes::{LINES_BYTES, line_at};
 use super::scan::are_records;
-use super::scanner::{Found, LINES_BYTES, Scanner, line_at};
+use super::scanner::Scanner;
 use crate::store::disk::Directory;
 use crate::store::segment::SegmentNumber;
 use crate::store::segment_file::{SegmentFile, SegmentOpenError};

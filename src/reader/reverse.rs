@@ -17,10 +17,10 @@ use time::OffsetDateTime;
 
 use super::damage::{Damage, Notice, Position};
 use super::open_segment::{OpenedSegment, open_segment, unreadable};
+use super::piece::Found;
+use super::plain_bytes::{BLOCK_BYTES, LINES_BYTES, count_newlines, fill_up, line_at};
 use super::scan::{self, Fold, ItemSource, Origin, ReadOrder, are_records};
-use super::scanner::{
-    BLOCK_BYTES, Found, LINES_BYTES, Scanner, count_newlines, fill_up, line_at,
-};
+use super::scanner::Scanner;
 use super::since::{is_older, start_in};
 use super::walk::Gap;
 use super::{Item, Line, lost_above};

@@ -10,7 +10,9 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 
 use super::damage::{Damage, Notice, Position};
-use super::scanner::{Found, LINES_BYTES, LineKind, found_in, is_blank, resembles_one_record};
+use super::piece::{Found, found_in, is_blank, resembles_one_record};
+use super::plain_bytes::LINES_BYTES;
+use super::scanner::LineKind;
 use super::{Item, Line, Reader};
 use crate::error::{Error, Result};
 use crate::record::Timestamp;

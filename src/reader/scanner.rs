@@ -4,22 +4,18 @@
 //!
 //! A NUL ends a line like a newline: no record contains one, and a crash of the machine can leave
 //! holes anywhere. The bytes between two such ends are a *piece*, usually a line. A piece that
-//! begins and ends like a record is returned unparsed; any other is searched for records behind a
-//! torn one (their fixed prefix never occurs inside a JSON string), so that damage never hides an
-//! intact record after it. `scan` takes whole lines as they were read instead, and classifies them
-//! in other threads.
+//! begins and ends like a record is returned unparsed; any other is searched by `piece`. `scan`
+//! takes whole lines as they were read instead, and classifies them in other threads.
 
 use std::io;
 use std::num::NonZero;
 use std::ops::Range;
 
-use super::damage::{Damage, DamageKind, Notice, Position};
-use super::{Item, Line};
-use crate::record::{OPENING, Record};
+use super::damage::{Damage, DamageKind, Position};
+use super::piece::{Found, found_in, is_blank, resembles_one_record};
+use super::plain_bytes::{BLOCK_BYTES, PlainBytes, fill_up};
 use crate::store::limits::READ_LINE_BYTES_MAX;
-use crate::store::read_at::ReadAt as _;
 use crate::store::segment::SegmentNumber;
-use crate::store::segment_file::SegmentFile;
 
 /// The meaning of lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,57 +24,6 @@ pub(super) enum LineKind {
     Record,
     /// Lines of another format.
     Text,
-}
-
-/// The plain bytes that a scanner reads, from the first to the last.
-pub(super) trait PlainBytes {
-    /// Reads once at an offset, into the spare capacity of the buffer and at most that many bytes,
-    /// and returns the number of bytes read: 0 if there are no more for now.
-    fn append_at(&self, buffer: &mut Vec<u8>, bytes_max: usize, offset: u64) -> io::Result<usize>;
-
-    /// Returns the number of bytes around an offset that could not be decompressed and are read as
-    /// NULs, 0 if that is unknown, and the reason; `None` if they could.
-    fn undecodable(&self, offset: u64) -> Option<(u64, String)>;
-}
-
-impl PlainBytes for SegmentFile {
-    fn append_at(&self, buffer: &mut Vec<u8>, bytes_max: usize, offset: u64) -> io::Result<usize> {
-        self.append_at(buffer, bytes_max, offset)
-    }
-
-    fn undecodable(&self, offset: u64) -> Option<(u64, String)> {
-        self.undecodable(offset)
-    }
-}
-
-/// An item whose bytes are in a buffer.
-#[derive(Debug)]
-pub(super) enum Found {
-    /// A line that looks like a record; `range` is its place in the buffer, until the next step.
-    Line {
-        /// The position of the line.
-        position: Position,
-        /// The range of its bytes.
-        range: Range<usize>,
-    },
-    /// Damage.
-    Damage(Damage),
-    /// A notice.
-    Notice(Notice),
-}
-
-impl Found {
-    /// Returns the item; `bytes` returns a range of the buffer.
-    pub(super) fn item<'a>(self, bytes: impl FnOnce(Range<usize>) -> &'a [u8]) -> Item<'a> {
-        match self {
-            Self::Line { position, range } => Item::Line(Line {
-                position,
-                bytes: bytes(range),
-            }),
-            Self::Damage(damage) => Item::Damage(damage),
-            Self::Notice(notice) => Item::Notice(notice),
-        }
-    }
 }
 
 /// The kind of the current piece.
@@ -451,63 +396,6 @@ impl Scanner {
     }
 }
 
-/// Appends bytes of a file from an offset on: at most that many, or those that fit into a run of
-/// lines.
-pub(super) fn fill_up(
-    file: &dyn PlainBytes,
-    into: &mut Vec<u8>,
-    offset: u64,
-    bytes_max: usize,
-) -> io::Result<()> {
-    let room = LINES_BYTES.saturating_sub(into.len());
-    into.reserve_exact(room);
-    let (start, wanted) = (into.len(), room.min(bytes_max));
-    let mut read = 0;
-    while read < wanted {
-        match file.append_at(into, wanted - read, offset + read as u64)? {
-            0 => break,
-            _ => read = into.len() - start,
-        }
-    }
-    Ok(())
-}
-
-/// Returns `true` if a piece begins and ends like one record.
-pub(super) fn resembles_one_record(piece: &[u8]) -> bool {
-    std::str::from_utf8(piece).is_ok_and(|text| {
-        text.ends_with('}')
-            && text
-                .strip_prefix(OPENING)
-                .is_some_and(|rest| !rest.contains(OPENING))
-    })
-}
-
-/// Returns `true` if a piece contains no data that could be lost.
-pub(super) fn is_blank(piece: &[u8]) -> bool {
-    piece.trim_ascii().is_empty()
-}
-
-/// Searches a piece for records from its end to its start, and returns them and the bytes before
-/// them, the last first. Ranges are relative to the piece.
-pub(super) fn found_in(position: Position, piece: &[u8]) -> Vec<Found> {
-    let mut found = Vec::new();
-    let mut end = piece.len();
-    let mut tries_left = RESYNC_TRIES_MAX;
-    while end > 0 {
-        let bytes = piece.get(..end).unwrap_or_default();
-        let Some(at) = last_record(bytes, &mut tries_left) else {
-            let damage = Damage::in_line(kind_of(bytes), position, bytes);
-            found.push(Found::Damage(damage));
-            return found;
-        };
-        let position = position.after(at as u64, 0);
-        let range = at..end;
-        found.push(Found::Line { position, range });
-        end = at;
-    }
-    found
-}
-
 /// The result of one search of the buffer.
 enum ScanResult {
     Found(Found),
@@ -532,43 +420,6 @@ fn find_end(bytes: &[u8]) -> Option<(usize, Terminator)> {
     Some((at, terminator))
 }
 
-/// Finds the start of the record at the end of these bytes. There is at most one such place: the
-/// record's last brace closes it, so an object inside it ends earlier.
-fn last_record(bytes: &[u8], tries_left: &mut u32) -> Option<usize> {
-    if Record::parse(bytes).is_ok() {
-        return Some(0);
-    }
-    let mut end = bytes.len();
-    while *tries_left > 0 {
-        let head = bytes.get(..end)?;
-        let at = head
-            .windows(OPENING.len())
-            .rposition(|window| window == OPENING.as_bytes())?;
-        *tries_left -= 1;
-        if at > 0 && Record::parse(bytes.get(at..)?).is_ok() {
-            return Some(at);
-        }
-        end = at;
-    }
-    None
-}
-
-/// Returns the kind of damage of bytes that are not a record.
-fn kind_of(bytes: &[u8]) -> DamageKind {
-    match serde_json::from_slice::<Record>(bytes) {
-        Err(error) if error.is_eof() => DamageKind::Torn,
-        _ if std::str::from_utf8(bytes).is_err() => DamageKind::InvalidUtf8,
-        // A torn record followed by the start of another.
-        _ if bytes.starts_with(OPENING.as_bytes()) && !bytes.ends_with(b"}") => DamageKind::Torn,
-        _ => DamageKind::NotARecord,
-    }
-}
-
-/// Returns the damage of a line that looked like a record and is not one.
-pub(super) fn damage_of_line(position: Position, bytes: &[u8]) -> Damage {
-    Damage::in_line(kind_of(bytes), position, bytes)
-}
-
 /// Returns the damage with the reason, if NULs are bytes that could not be decompressed.
 fn explained(found: Found, file: &dyn PlainBytes) -> Found {
     match found {
@@ -586,42 +437,3 @@ fn explained(found: Found, file: &dyn PlainBytes) -> Found {
         found @ (Found::Line { .. } | Found::Damage(_) | Found::Notice(_)) => found,
     }
 }
-
-/// Counts the newlines between two offsets of a segment.
-pub(super) fn count_newlines(file: &SegmentFile, from: u64, to: u64) -> io::Result<u64> {
-    let mut buffer = Vec::new();
-    let (mut offset, mut newlines) = match from {
-        0 => file.newlines_before(to),
-        _ => (from, 0),
-    };
-    while offset < to {
-        let wanted = usize::try_from(to - offset).map_or(BLOCK_BYTES, |left| left.min(BLOCK_BYTES));
-        buffer.resize(wanted, 0);
-        let read = file.read_at(&mut buffer, offset)?;
-        if read == 0 {
-            break;
-        }
-        let block = buffer.get(..read).unwrap_or_default();
-        newlines += memchr::memchr_iter(b'\n', block).count() as u64;
-        offset += read as u64;
-    }
-    Ok(newlines)
-}
-
-/// Returns the number of the line at an offset of a segment.
-pub(super) fn line_at(file: &SegmentFile, byte: u64) -> io::Result<NonZero<u64>> {
-    let newlines = count_newlines(file, 0, byte)?;
-    Ok(NonZero::<u64>::MIN.saturating_add(newlines))
-}
-
-/// The size of one read: a few hundred lines, and the size beyond which larger reads are not
-/// faster.
-pub(super) const BLOCK_BYTES: usize = 64 * 1024;
-
-/// Number of bytes of lines that are taken at once: enough that handing them over costs almost
-/// nothing, and few enough to stay in a cache.
-pub(super) const LINES_BYTES: usize = 4 * BLOCK_BYTES;
-
-/// Number of places in one damaged line that are tried as the start of a record: more than a crash
-/// can leave, and few enough that no line costs more than parsing it 64 times.
-const RESYNC_TRIES_MAX: u32 = 64;

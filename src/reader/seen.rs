@@ -7,7 +7,8 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use super::damage::Position;
 use super::open_segment::{OpenSegment, OpenedSegment, open_segment};
-use super::scanner::{Found, Scanner};
+use super::piece::Found;
+use super::scanner::Scanner;
 use super::walk::SegmentWalk;
 use crate::store::disk::Directory;
 use crate::store::read_at::ReadAt as _;

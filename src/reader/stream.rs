@@ -13,8 +13,9 @@ use std::ops::Range;
 use super::Item;
 use super::damage::Position;
 use super::open_segment::unreadable;
+use super::plain_bytes::PlainBytes;
 use super::scan::{ItemSource, Origin, ReadOrder};
-use super::scanner::{LineKind, PlainBytes, Scanner};
+use super::scanner::{LineKind, Scanner};
 use crate::error::Result;
 use crate::record::{LineTime, Timestamp};
 

@@ -10,7 +10,8 @@ use time::OffsetDateTime;
 
 use super::damage::{Damage, Notice, Position, SegmentRange};
 use super::open_segment::{OpenSegment, OpenedSegment, SegmentPhase, open_segment, unreadable};
-use super::scanner::{Found, count_newlines};
+use super::piece::Found;
+use super::plain_bytes::count_newlines;
 use super::since::{is_older, start_in};
 use crate::error::Result;
 use crate::store;
