@@ -166,7 +166,7 @@ pub mod read {
     /// [`Record::parse`](crate::read::Record::parse) refuses gives no raw record.
     pub mod raw {
         pub use crate::filter::{FilterVerdict, OrderedType, find_property};
-        pub use crate::record::raw::{Object, RawJson, RawRecord, RawText, RawValue, Spans};
+        pub use crate::record::raw::{Object, RawJson, RawRecord, RawSpans, RawText, RawValue};
     }
 
     /// Counts over records, as values that are folded in parts and merged

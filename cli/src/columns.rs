@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use std::collections::HashSet;
 use std::str::FromStr;
 
-use localtel::read::raw::{Object, RawJson, RawRecord, RawText, RawValue, Spans, find_property};
+use localtel::read::raw::{Object, RawJson, RawRecord, RawSpans, RawText, RawValue, find_property};
 
 /// The columns of a table.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -72,7 +72,7 @@ pub(crate) enum Cell<'a> {
     Json(RawJson<'a>),
     /// A nested value that was parsed.
     Nested(RawValue<'a>),
-    Names(Spans<'a>),
+    Names(RawSpans<'a>),
 }
 
 impl<'a> Cell<'a> {

@@ -10,7 +10,7 @@ use time::OffsetDateTime;
 use super::number::NumberBound;
 use super::version::VersionBound;
 use crate::record::Level;
-use crate::record::raw::{RawText, RawValue, Spans};
+use crate::record::raw::{RawSpans, RawText, RawValue};
 
 /// The operand of a comparison.
 #[derive(Debug, Clone)]
@@ -34,7 +34,7 @@ pub(super) enum Rank {
 pub(super) enum TermValue<'a> {
     Value(FoundValue<'a>),
     /// The names of the spans, of which there is at least one.
-    SpanNames(Spans<'a>),
+    SpanNames(RawSpans<'a>),
 }
 
 /// A value of a record, by the type as which it is compared.

@@ -1,7 +1,7 @@
 //! A position in a line that is read as JSON without spaces. Everything is checked on the way.
 
 use super::value::is_kept_by_parsing;
-use super::{Object, RawText, Spans};
+use super::{Object, RawSpans, RawText};
 use crate::record::{Level, TIMESTAMP_BYTES, parse_time};
 
 /// A part of a line, or all of it.
@@ -319,9 +319,9 @@ impl<'a> Cursor<'a> {
         values.map(|_| ())
     }
 
-    pub(super) fn spans(&mut self) -> Option<Spans<'a>> {
+    pub(super) fn spans(&mut self) -> Option<RawSpans<'a>> {
         let spans = self.enclosed(*b"[]", SPANS_DEPTH, |cursor| cursor.span().map(|_| ()));
-        spans.map(Spans)
+        spans.map(RawSpans)
     }
 
     /// Reads members separated by commas, and returns the bytes between the brackets, which are at

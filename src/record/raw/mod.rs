@@ -44,7 +44,7 @@ pub struct RawRecord<'a> {
     /// The properties.
     pub properties: Object<'a>,
     /// The spans, as a list without its brackets.
-    pub spans: Spans<'a>,
+    pub spans: RawSpans<'a>,
     /// Number of spans left out.
     pub spans_left_out: u64,
     /// The values of a `session` record, where this is the only record of its session.
@@ -69,7 +69,7 @@ pub struct Object<'a>(RawPart<'a>);
 
 /// The spans of a record between their brackets.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Spans<'a>(RawPart<'a>);
+pub struct RawSpans<'a>(RawPart<'a>);
 
 impl<'a> RawText<'a> {
     /// Returns the unescaped text.
@@ -222,7 +222,7 @@ impl<'a> Object<'a> {
     }
 }
 
-impl<'a> Spans<'a> {
+impl<'a> RawSpans<'a> {
     /// Returns an iterator over the spans' names and properties, from the root to the leaf.
     pub fn iter(self) -> impl Iterator<Item = (RawText<'a>, Object<'a>)> {
         let mut cursor = Cursor::new(self.0);
