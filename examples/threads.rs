@@ -4,8 +4,9 @@
 //! cargo run --bin threads -- [THREADS [EVENTS]]
 //! ```
 //!
-//! Each thread processes a queue of jobs in a span of its own. No thread waits for the disk. With
-//! `Overflow::Block` a thread waits while the buffer is full, so that no event is dropped.
+//! Each thread processes a queue of jobs in a span of its own, which is recorded with its duration
+//! when it closes. No thread waits for the disk. With `Overflow::Block` a thread waits while the
+//! buffer is full, so that no event is dropped.
 
 use std::error::Error;
 use std::thread;
@@ -13,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use localtel::Telemetry;
 use localtel::consent::WhenUndecided;
-use localtel::recording::{Delivery, Overflow};
+use localtel::recording::{Delivery, Overflow, Spans};
 use tracing_subscriber::prelude::*;
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -31,6 +32,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         .when_undecided(WhenUndecided::Record)
         .delivery(Delivery::Background)
         .overflow(Overflow::Block)
+        .spans(Spans::Closed {
+            at_least: Duration::ZERO,
+        })
         .open();
     tracing_subscriber::registry()
         .with(telemetry.layer().with_filter(telemetry.filter()))

@@ -16,9 +16,10 @@ use crate::policy::{Current, Policy};
 use crate::random;
 use crate::record::Level;
 use crate::recorder::{
-    Delivery, Durability, Overflow, Recorder, RecorderStart, SessionForm, Settings,
+    Delivery, Durability, Overflow, Periods, Recorder, RecorderStart, SessionForm, Settings,
 };
 use crate::report::{Deployment, Reports, newer_release};
+use crate::spans::Spans;
 use crate::store::limits::Limits;
 use crate::store::{IS_SUPPORTED, UNSUPPORTED};
 use crate::telemetry::Telemetry;
@@ -41,6 +42,7 @@ pub struct Builder {
     durability: Durability,
     watching: Watching,
     level: Option<Level>,
+    spans: Spans,
     policy: Policy,
     deployment: Deployment,
     reports: Reports,
@@ -71,6 +73,7 @@ impl Builder {
             durability: Durability::default(),
             watching: Watching::default(),
             level: None,
+            spans: Spans::default(),
             policy: Policy::default(),
             deployment: Deployment::default(),
             reports: Reports::default(),
@@ -192,6 +195,23 @@ impl Builder {
         self
     }
 
+    /// Sets which spans of `tracing` have records of their own; by default none has.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use localtel::recording::Spans;
+    ///
+    /// // Also records each span that took at least 10 milliseconds.
+    /// let slow = Spans::Closed { at_least: Duration::from_millis(10) };
+    /// let builder = localtel::Telemetry::builder("myapp").spans(slow);
+    /// # let _ = builder;
+    /// ```
+    pub fn spans(mut self, spans: Spans) -> Self {
+        self.spans = spans;
+        self
+    }
+
     /// Sets the rules for what may be recorded. The owner of the machine can restrict them further,
     /// and never relax them.
     pub fn policy(mut self, policy: Policy) -> Self {
@@ -309,6 +329,7 @@ impl Builder {
         let _is_due = policy.take_rebuild_due();
         let limits = LineLimits::from(&self.limits);
         let is_gate_open = installation.is_some() || self.delivery == Delivery::Inline;
+        let periods = Periods::starting(installation.is_some());
         let sink = if installation.is_none() && self.watching == Watching::WhileRecording {
             Sink::Off(Off::Decided(Box::new(watch)))
         } else {
@@ -334,11 +355,13 @@ impl Builder {
                 },
                 is_gate_open: Arc::new(AtomicBool::new(is_gate_open)),
                 withdrawals: Arc::default(),
+                periods: Arc::new(periods),
             })))
         };
         let outlet = Outlet {
             source: location.source.to_string(),
             level,
+            spans: self.spans,
             limits,
             policy,
             sink,
@@ -366,6 +389,7 @@ impl Builder {
         let outlet = Outlet {
             source: self.source,
             level,
+            spans: self.spans,
             limits,
             policy,
             sink,

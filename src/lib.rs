@@ -141,6 +141,7 @@ pub mod recording {
     pub use crate::later::LaterTelemetry;
     pub use crate::layer::RecordFilter;
     pub use crate::recorder::{Counts, Delivery, Durability, Outcome, Overflow};
+    pub use crate::spans::Spans;
     pub use crate::store::limits::Compression;
     pub use crate::telemetry::RecordingStatus;
     pub use crate::watch::Watching;
@@ -193,6 +194,7 @@ mod later;
 mod layer;
 mod outlet;
 mod recorder;
+mod spans;
 
 mod filter;
 mod reader;

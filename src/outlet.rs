@@ -14,7 +14,8 @@ use crate::event::Event;
 use crate::policy::{Current, Generation};
 use crate::record::Level;
 use crate::record::own::{OWN_TARGET, OwnEvent};
-use crate::recorder::{Outcome, Recorder, Stale};
+use crate::recorder::{Outcome, Period, Recorder, Stale};
+use crate::spans::Spans;
 use crate::store::disk::write_to_stderr;
 use crate::watch::Watch;
 
@@ -25,6 +26,8 @@ pub(crate) struct Outlet {
     pub(crate) source: String,
     /// The lowest level of events from `tracing`.
     pub(crate) level: Level,
+    /// The spans that have records of their own.
+    pub(crate) spans: Spans,
     /// The limits of a line.
     pub(crate) limits: LineLimits,
     /// The cell with the policy in force.
@@ -82,6 +85,26 @@ pub(crate) enum Echo {
     Silent,
 }
 
+/// The reason why an encoded record is not offered to the recorder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum RefusalReason {
+    /// The policy.
+    Policy,
+    /// The span of the record was open before.
+    OtherPeriod,
+}
+
+impl RefusalReason {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Policy => "refused by the policy",
+            Self::OtherPeriod => {
+                "refused: the span was open before consent or the installation id was given"
+            }
+        }
+    }
+}
+
 impl Outlet {
     /// Returns `true` if events and spans with that metadata are currently accepted; the policy
     /// may still refuse them.
@@ -128,10 +151,16 @@ impl Outlet {
         self.echo == Echo::Shown
     }
 
-    /// Counts a record that the policy refuses, and shows it if that was requested.
-    pub(crate) fn refuse_by_policy(&self, frame: &[u8]) -> Outcome {
+    /// Returns the current period, if events may be recorded. While there is no recorder, records
+    /// are only shown, and one period lasts for ever.
+    pub(crate) fn period(&self) -> Option<Period> {
+        self.recorder().map_or(Some(Period::ONLY), Recorder::period)
+    }
+
+    /// Counts a record that is refused, and shows it if that was requested.
+    pub(crate) fn refuse_for(&self, refusal: RefusalReason, frame: &[u8]) -> Outcome {
         if self.is_shown() {
-            self.show_as("refused by the policy", frame);
+            self.show_as(refusal.as_str(), frame);
         }
         self.refuse()
     }
@@ -185,7 +214,7 @@ impl Outlet {
             }
             encode_synthetic(&mut frame, self.limits, micros, &synthetic);
             if !synthetic.is_admitted() {
-                return self.refuse_by_policy(&frame);
+                return self.refuse_for(RefusalReason::Policy, &frame);
             }
             if let Ok(outcome) = self.offer(&frame, micros, policy.generation()) {
                 return outcome;

@@ -44,6 +44,8 @@ mod measured;
 mod recorded_events;
 #[path = "integration/spans.rs"]
 mod spans;
+#[path = "integration/timed_spans.rs"]
+mod timed_spans;
 #[path = "integration/times.rs"]
 mod times;
 

@@ -84,6 +84,16 @@ impl SpanValues {
         }
     }
 
+    /// Returns `true` if the field with that index has a value.
+    pub(super) fn contains(&self, index: usize) -> bool {
+        self.values.iter().any(|value| value.index == index)
+    }
+
+    /// Returns the rendered values: `"name":value`.
+    pub(super) fn rendered(&self) -> impl Iterator<Item = &[u8]> {
+        self.values.iter().map(|value| value.written.as_slice())
+    }
+
     /// Renders the span: `{"name":"…","properties":{…}}`.
     pub(crate) fn render(&self, name: &str) -> Vec<u8> {
         let mut out = Vec::with_capacity(64);
@@ -173,7 +183,7 @@ pub(super) enum FieldKind {
 
 impl FieldKind {
     /// Returns the handling of a value of this kind, given the verdict on its name.
-    fn handling(self, named: Verdict, site: &Site) -> Handling<'_> {
+    pub(super) fn handling(self, named: Verdict, site: &Site) -> Handling<'_> {
         Handling {
             action: match self {
                 Self::Bare => named.bare,

@@ -8,6 +8,7 @@
 
 mod bridge;
 mod chain;
+mod closing;
 mod fields;
 mod frame;
 mod handling;
@@ -21,6 +22,7 @@ use tracing::field::Visit;
 
 pub(crate) use self::bridge::{is_bridge, is_queried_by_bridge, is_record_admitted};
 pub(crate) use self::chain::SpanChain;
+pub(crate) use self::closing::SpanTimes;
 pub(crate) use self::fields::SpanValues;
 use self::fields::{EventFields, FieldVisitor, LastOfName};
 pub(crate) use self::frame::FrameHeader;
@@ -167,6 +169,22 @@ impl<'a> PendingLine<'a> {
             self.out.extend_from_slice(key.next());
         }
         write(self.out, self.limits.string_bytes_max);
+    }
+
+    /// Adds a property that is rendered already: `"name":value`.
+    fn rendered_property(&mut self, rendered: &[u8]) {
+        self.properties += 1;
+        self.is_overlong |= self.out.len() + rendered.len() > self.limits.line_bytes_max;
+        if self.is_overlong {
+            return;
+        }
+        let opening: &[u8] = if self.properties == 1 {
+            b",\"properties\":{"
+        } else {
+            b","
+        };
+        self.out.extend_from_slice(opening);
+        self.out.extend_from_slice(rendered);
     }
 
     /// Ends the properties; spans follow.

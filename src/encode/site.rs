@@ -9,7 +9,7 @@ use super::bridge::Bridge;
 use super::text::{is_same_name, push_string};
 use super::{NAME_BYTES_MAX, Own, push_start, target_as};
 use crate::policy::{Generation, InForce, Verdict};
-use crate::record::Level;
+use crate::record::{CLOSED_SPAN, Level};
 
 /// The constant data of a call site: everything between the timestamp and the message, the keys,
 /// and the verdicts of the policy in force on them. All texts are in one buffer, since an event
@@ -26,6 +26,24 @@ pub(crate) struct Site {
     pub(super) keys: Box<[FieldKey]>,
     /// For each field the first field of the same name, if any name occurs more than once.
     pub(super) repeats: Option<Box<[usize]>>,
+    /// The data for records of closed spans, if there are such records.
+    pub(super) closing: Option<ClosingSite>,
+}
+
+/// The constant data of a call site of spans for the records of closed ones. They begin with the
+/// start of the site, which contains their message.
+#[derive(Debug)]
+pub(super) struct ClosingSite {
+    is_admitted: bool,
+    pub(super) figures: [FigureKey; FIGURES.len()],
+}
+
+/// The encoding of a figure of a closed span.
+#[derive(Debug)]
+pub(super) struct FigureKey {
+    pub(super) key: FieldKey,
+    /// The index of the span's first field with that name.
+    pub(super) field: Option<usize>,
 }
 
 /// The encoding of one field of a call site.
@@ -103,6 +121,7 @@ impl Site {
             repeats: repeats_of(&names),
             is_admitted,
             bridge,
+            closing: None,
             policy,
         }
     }
@@ -124,11 +143,38 @@ impl Site {
             repeats: repeats_of(&names),
             is_admitted: policy.admits_span(level, target),
             bridge: None,
+            closing: None,
             policy,
         }
     }
 
-    /// Returns a frame up to its message, with a blank header and timestamp; empty for a span.
+    /// Prepares the records of closed spans of a call site as well.
+    pub(crate) fn with_closing(mut self, metadata: &Metadata<'_>, source: &str) -> Self {
+        let mut texts = std::mem::take(&mut self.texts).into_vec();
+        let from = texts.len();
+        let level = Level::from(*metadata.level());
+        let target = target_as(Own::Application, metadata.target());
+        push_start(&mut texts, level, source, target, Some(CLOSED_SPAN));
+        // As wherever a span is recorded, its name is no value: no rule for `message` applies.
+        texts.extend_from_slice(b",\"message\":");
+        push_string(&mut texts, metadata.name(), NAME_BYTES_MAX);
+        self.start = TextSpan::since(from, &texts);
+        let names = names_of(metadata);
+        let figures = FIGURES.map(|figure| FigureKey {
+            key: property_key(&mut texts, figure, &self.policy),
+            field: names.iter().position(|name| is_same_name(name, figure)),
+        });
+        let is_admitted = self.policy.admits_event(level, target, Some(CLOSED_SPAN));
+        self.closing = Some(ClosingSite {
+            is_admitted,
+            figures,
+        });
+        self.texts = texts.into();
+        self
+    }
+
+    /// Returns a frame up to its message, with a blank header and timestamp; for a closed span with
+    /// its message, and empty for a span that is recorded only with events.
     pub(crate) fn start(&self) -> &[u8] {
         self.text(self.start)
     }
@@ -147,6 +193,12 @@ impl Site {
     /// Returns `true` if the policy admits the events or spans of this call site.
     pub(crate) fn is_admitted(&self) -> bool {
         self.is_admitted
+    }
+
+    /// Returns `true` if closed spans of this call site are recorded.
+    pub(crate) fn admits_closing(&self) -> bool {
+        let closing = self.closing.as_ref();
+        closing.is_some_and(|closing| closing.is_admitted)
     }
 
     /// Returns the bridge that the call site belongs to, if any: each record then has a target of
@@ -234,6 +286,9 @@ fn given_name<'a>(metadata: &Metadata<'a>) -> Option<&'a str> {
     });
     (!is_default).then_some(name)
 }
+
+/// The names of the figures of a closed span.
+const FIGURES: [&str; 3] = ["duration", "busy_us", "idle_us"];
 
 /// The size of the texts of a usual call site: its start has some 110 bytes, and each of its
 /// fields 15.

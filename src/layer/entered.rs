@@ -4,6 +4,7 @@
 
 use std::cell::RefCell;
 use std::sync::Arc;
+use std::time::Instant;
 
 use tracing::span::Id;
 
@@ -27,7 +28,10 @@ struct EnteredSpan {
     id: Id,
     /// Whether the thread had entered the span before: its position then stays the same.
     is_again: bool,
-    /// The node of the span; set by the first event.
+    /// Whether the time in it counts; `node` is then its own.
+    is_timed: bool,
+    /// The node of the span, or of an outer one if the layer was not notified of it; set by the
+    /// first event if it is not set before.
     node: Option<Arc<SpanNode>>,
     /// The rendered spans from the root to this one, with their state at that time.
     chain: SpanChain,
@@ -38,14 +42,16 @@ thread_local! {
     static ENTERED: RefCell<Entered> = const { RefCell::new(Entered { spans: Vec::new(), depth: 0 }) };
 }
 
-/// Records that this thread enters a span of a layer.
-pub(super) fn enter(layer: LayerId, id: &Id) {
-    let _is_alive = with_entered(|entered| entered.enter(layer, id));
+/// Records that this thread enters a span of a layer; `timed` is the node of the span if its time
+/// counts.
+pub(super) fn enter(layer: LayerId, id: &Id, timed: Option<Arc<SpanNode>>) {
+    let _is_alive = with_entered(|entered| entered.enter(layer, id, timed));
 }
 
-/// Records that this thread exits a span of a layer.
-pub(super) fn exit(layer: LayerId, id: &Id) {
-    let _is_alive = with_entered(|entered| entered.exit(layer, id));
+/// Records that this thread exits a span of a layer. Returns the node of the span if the time in it
+/// counted until now.
+pub(super) fn exit(layer: LayerId, id: &Id) -> Option<Arc<SpanNode>> {
+    with_entered(|entered| entered.exit(layer, id)).flatten()
 }
 
 /// Calls `work` with the rendered spans of this thread, from the root to the innermost; `node`
@@ -73,20 +79,29 @@ fn with_entered<T>(work: impl FnOnce(&mut Entered) -> T) -> Option<T> {
 }
 
 impl Entered {
-    fn enter(&mut self, layer: LayerId, id: &Id) {
+    fn enter(&mut self, layer: LayerId, id: &Id, timed: Option<Arc<SpanNode>>) {
         let mut inside = self.spans.iter().take(self.depth);
         let is_again = inside.any(|span| span.is(layer, id));
+        let node = timed.filter(|_| !is_again);
+        let clock = node.as_ref().and_then(|node| node.clock.as_ref());
+        let is_timed = clock.is_some();
+        if let Some(clock) = clock {
+            clock.enter(Instant::now());
+        }
         match self.spans.get_mut(self.depth) {
             Some(span) => {
                 span.layer = layer;
                 span.id = id.clone();
                 span.is_again = is_again;
+                span.is_timed = is_timed;
+                span.node = node;
             }
             None => self.spans.push(EnteredSpan {
                 layer,
                 id: id.clone(),
                 is_again,
-                node: None,
+                is_timed,
+                node,
                 chain: SpanChain::new(),
                 rendered: None,
             }),
@@ -95,23 +110,21 @@ impl Entered {
     }
 
     /// Spans may be exited in any order.
-    fn exit(&mut self, layer: LayerId, id: &Id) {
+    fn exit(&mut self, layer: LayerId, id: &Id) -> Option<Arc<SpanNode>> {
         let (inside, _) = self.spans.split_at_mut(self.depth);
-        let Some(at) = inside.iter().rposition(|span| span.is(layer, id)) else {
-            return;
-        };
+        let at = inside.iter().rposition(|span| span.is(layer, id))?;
         if let Some(from) = inside.get_mut(at..) {
             from.rotate_left(1);
         }
-        if let Some(left) = inside.last_mut() {
-            left.node = None;
-            left.rendered = None;
-            left.chain.clear();
-        }
+        let left = inside.last_mut()?;
+        let node = left.node.take().filter(|_| left.is_timed);
+        left.rendered = None;
+        left.chain.clear();
         self.depth -= 1;
         if self.depth >= KEPT_SPANS {
             self.spans.truncate(self.depth);
         }
+        node
     }
 
     fn innermost(&mut self, layer: LayerId) -> Option<&mut EnteredSpan> {

@@ -2,14 +2,17 @@
 //! thread into a buffer of that thread. `encode` defines the form of a line, and `recorder` writes
 //! it to the disk.
 
+mod closing;
 mod entered;
 mod gate;
 mod sites;
 mod span;
+mod timing;
 
 use std::cell::{Cell, RefCell};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
+use std::time::Instant;
 
 use tracing::span::{Attributes, Id, Record as SpanRecord};
 use tracing::subscriber::Interest;
@@ -21,9 +24,10 @@ pub(crate) use self::gate::LaterOutlet;
 pub use self::gate::RecordFilter;
 use self::sites::{KnownSites, Sites};
 use self::span::{SpanNode, SpanNodes};
+use self::timing::SpanClock;
 use crate::clock;
 use crate::encode::{Own, PendingLine, SecretFree, Site, SpanChain, SpanValues, Stamp};
-use crate::outlet::{Outlet, TRIES};
+use crate::outlet::{Outlet, RefusalReason, TRIES};
 use crate::policy::Generation;
 use crate::recorder::{Stale, note_query};
 
@@ -111,6 +115,33 @@ impl Scratch {
             chain: SpanChain::new(),
             target: String::new(),
         }
+    }
+
+    /// Releases the memory of a frame that was far longer than usual.
+    fn shrink(&mut self) {
+        shrink(&mut self.frame);
+    }
+}
+
+/// Releases the memory of a frame that was far longer than usual.
+fn shrink(frame: &mut Vec<u8>) {
+    if frame.capacity() > FRAME_KEPT_BYTES {
+        frame.shrink_to(FRAME_KEPT_BYTES);
+    }
+}
+
+/// Calls `work` with the buffers of this thread, or with new ones if the thread is ending or uses
+/// them already, as it does if a value of an outer event logs while it is formatted.
+fn with_scratch(work: impl Fn(&mut Scratch)) {
+    let in_own = SCRATCH.try_with(|scratch| {
+        let Ok(mut scratch) = scratch.try_borrow_mut() else {
+            return false;
+        };
+        work(&mut scratch);
+        true
+    });
+    if in_own != Ok(true) {
+        work(&mut Scratch::new());
     }
 }
 
@@ -231,13 +262,11 @@ impl Connected<'_> {
             let line = PendingLine::start(frame, self.outlet.limits, (stamp, micros), site.start());
             self.encode(event, context, line, (site, message, chain));
             if !is_admitted {
-                let _ = self.outlet.refuse_by_policy(frame);
+                let _ = self.outlet.refuse_for(RefusalReason::Policy, frame);
                 return;
             }
             let outcome = self.outlet.offer(frame, micros, site.generation());
-            if frame.capacity() > FRAME_KEPT_BYTES {
-                frame.shrink_to(FRAME_KEPT_BYTES);
-            }
+            shrink(frame);
             if outcome != Err(Stale) {
                 return;
             }
@@ -313,7 +342,11 @@ where
                 attributes.record(visit);
             });
         }
-        let node = Arc::new(SpanNode::new(parent, metadata, site, values));
+        let spans = layer.outlet.spans;
+        let clock = || SpanClock::start(Instant::now(), layer.outlet.period());
+        let clock = spans.are_timed().then(clock);
+        let node = SpanNode::new(parent, metadata, (site, values), clock);
+        let node = Arc::new(node);
         let mut extensions = span.extensions_mut();
         if extensions.get_mut::<SpanNodes>().is_none() {
             extensions.insert(SpanNodes::default());
@@ -346,15 +379,21 @@ where
         }
     }
 
-    fn on_enter(&self, id: &Id, _context: Context<'_, S>) {
-        if self.connected().is_some() {
-            entered::enter(self.id, id);
+    fn on_enter(&self, id: &Id, context: Context<'_, S>) {
+        if let Some(layer) = self.connected() {
+            let is_timed = layer.outlet.spans.are_timed();
+            let span = is_timed.then(|| context.span(id)).flatten();
+            let timed = span.and_then(|span| layer.own_node(&span));
+            entered::enter(self.id, id, timed);
         }
     }
 
     fn on_exit(&self, id: &Id, _context: Context<'_, S>) {
-        if self.connected().is_some() {
-            entered::exit(self.id, id);
+        if self.connected().is_some()
+            && let Some(timed) = entered::exit(self.id, id)
+            && let Some(clock) = &timed.clock
+        {
+            clock.exit(Instant::now());
         }
     }
 
@@ -364,6 +403,9 @@ where
             && let Some(node) = context.span(&id).and_then(|span| layer.own_node(&span))
         {
             node.close();
+            if let Some(clock) = &node.clock {
+                layer.record_closed(&node, clock);
+            }
         }
     }
 
@@ -376,17 +418,7 @@ where
             return;
         };
         let micros = clock::micros_since_epoch();
-        let in_scratch = SCRATCH.try_with(|scratch| {
-            // Borrowed already if a value of an outer event logs while it is formatted.
-            let Ok(mut scratch) = scratch.try_borrow_mut() else {
-                return false;
-            };
-            layer.record(event, &context, micros, &mut scratch);
-            true
-        });
-        if in_scratch != Ok(true) {
-            layer.record(event, &context, micros, &mut Scratch::new());
-        }
+        with_scratch(|scratch| layer.record(event, &context, micros, scratch));
     }
 }
 

@@ -39,11 +39,15 @@ impl Sites {
             return Some(Arc::clone(site));
         }
         let policy = outlet.policy.get()?;
-        let site = Arc::new(if metadata.is_span() {
-            Site::of_span(metadata, policy)
+        let source = &outlet.source;
+        let site = if !metadata.is_span() {
+            Site::of_event(metadata, target, source, policy)
+        } else if outlet.spans.are_timed() {
+            Site::of_span(metadata, policy).with_closing(metadata, source)
         } else {
-            Site::of_event(metadata, target, &outlet.source, policy)
-        });
+            Site::of_span(metadata, policy)
+        };
+        let site = Arc::new(site);
         // The lock is never waited for: in a forked child a thread that no longer exists may hold
         // it. A caller that finds it taken prepares the call site for itself. The number of targets
         // of a bridge may be unlimited, since they may be created at run time.

@@ -6,6 +6,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use tracing::Metadata;
 
+use super::timing::SpanClock;
 use super::{Connected, LayerId};
 use crate::encode::{Site, SpanChain, SpanValues};
 use crate::outlet::TRIES;
@@ -21,6 +22,8 @@ pub(super) struct SpanNode {
     /// Number of those spans that the policy admitted when they opened.
     admitted: u64,
     pub(super) metadata: &'static Metadata<'static>,
+    /// Its time, if spans are timed.
+    pub(super) clock: Option<SpanClock>,
     /// Spans are rendered when they open or record, never when an event occurs in them.
     state: RwLock<SpanState>,
     /// Number of times that it was rendered again.
@@ -62,8 +65,8 @@ impl SpanNode {
     pub(super) fn new(
         parent: Option<Arc<Self>>,
         metadata: &'static Metadata<'static>,
-        site: Arc<Site>,
-        values: SpanValues,
+        (site, values): (Arc<Site>, SpanValues),
+        clock: Option<SpanClock>,
     ) -> Self {
         let rendered = values.render(metadata.name());
         let is_admitted = site.is_admitted();
@@ -86,6 +89,7 @@ impl SpanNode {
             depth: depth + 1,
             admitted: admitted + u64::from(is_admitted),
             metadata,
+            clock,
             state,
             changes: AtomicU64::new(0),
             is_closed: AtomicBool::new(false),
@@ -100,6 +104,11 @@ impl SpanNode {
     /// Returns `true` if the span is closed.
     pub(super) fn is_closed(&self) -> bool {
         self.is_closed.load(Ordering::Acquire)
+    }
+
+    /// Returns the span around it.
+    pub(super) fn parent(&self) -> Option<&Self> {
+        self.parent.as_deref()
     }
 
     /// Adds newly recorded values, unless a newer policy was put in force in between, which may
@@ -173,17 +182,38 @@ impl SpanNode {
     /// Adds this span, as the policy in force allows it; it is left out if that policy cannot be
     /// read.
     fn render(&self, chain: &mut SpanChain, layer: &Connected<'_>) {
+        let _is_known = self.with_state(layer, |state| {
+            if state.site.is_admitted() {
+                chain.push(&state.rendered, layer.outlet.limits.line_bytes_max);
+            }
+        });
+    }
+
+    /// Calls `take` with the site and the values, as the policy in force allows them. Returns
+    /// `None` if that policy cannot be read.
+    pub(super) fn with_values<T>(
+        &self,
+        layer: &Connected<'_>,
+        take: impl FnOnce(&Site, &SpanValues) -> T,
+    ) -> Option<T> {
+        self.with_state(layer, |state| take(&state.site, &state.values))
+    }
+
+    /// Calls `take` with the state under the policy in force.
+    fn with_state<T>(
+        &self,
+        layer: &Connected<'_>,
+        take: impl FnOnce(&SpanState) -> T,
+    ) -> Option<T> {
         for _ in 0..TRIES {
             let state = self.state.read().unwrap_or_else(PoisonError::into_inner);
             if state.site.generation() == layer.generation() {
-                if state.site.is_admitted() {
-                    chain.push(&state.rendered, layer.outlet.limits.line_bytes_max);
-                }
-                return;
+                return Some(take(&state));
             }
             drop(state);
             self.narrow(layer);
         }
+        None
     }
 
     /// Renders the span again, with the policy in force applied to its values.

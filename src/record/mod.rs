@@ -383,6 +383,9 @@ pub(crate) fn time_of(line: &[u8]) -> Option<OffsetDateTime> {
 /// The first bytes of every line.
 pub(crate) const OPENING: &str = "{\"timestamp\":\"";
 
+/// The event of the record of a closed span, whose message is the name of the span.
+pub(crate) const CLOSED_SPAN: &str = "span";
+
 /// `2026-11-21T08:15:30.123456Z`.
 pub(crate) const TIMESTAMP_BYTES: usize = 27;
 

@@ -203,6 +203,7 @@ impl Shared {
                 let refused = staging.forget(writer);
                 self.refused.fetch_add(refused, Ordering::Relaxed);
                 self.note_withdrawal();
+                self.settings.periods.end();
                 staging.dropped_unreported = 0;
                 staging.trouble = None;
                 staging.decision = decision;
@@ -251,6 +252,7 @@ impl Shared {
 
     fn note_withdrawal(&self) {
         self.settings.withdrawals.fetch_add(1, Ordering::Release);
+        self.settings.periods.begin();
     }
 
     /// Waits until a sync has finished that began after `ticket` frames were settled; begins one if

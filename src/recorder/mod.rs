@@ -16,6 +16,7 @@ mod interest;
 mod lease;
 mod outcome;
 mod own;
+mod period;
 mod settings;
 mod staging;
 mod synced;
@@ -31,6 +32,7 @@ use self::core::Core;
 pub(crate) use self::interest::{note_query, rebuild_interests};
 pub use self::outcome::{Counts, Outcome};
 pub(crate) use self::outcome::{RecorderState, Stale};
+pub(crate) use self::period::{Period, Periods};
 pub use self::settings::{Delivery, Durability, Overflow};
 pub(crate) use self::settings::{RecorderStart, SessionForm, Settings};
 use self::staging::RecorderPhase;
@@ -80,6 +82,11 @@ impl Recorder {
     /// it is updated.
     pub(crate) fn withdrawals(&self) -> Arc<AtomicU64> {
         Arc::clone(&self.root.shared.settings.withdrawals)
+    }
+
+    /// Returns the current period, if events may be recorded.
+    pub(crate) fn period(&self) -> Option<Period> {
+        self.root.shared.settings.periods.current()
     }
 
     /// Returns `true` if it records in this process: a process forked from it begins with its first

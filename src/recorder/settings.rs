@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
+use super::period::Periods;
 use crate::consent::Decision;
 use crate::store::disk::Directory;
 use crate::store::limits::Limits;
@@ -101,6 +102,8 @@ pub(crate) struct Settings {
     /// installation or by the process that this one was forked from. Such data must not be
     /// recorded.
     pub(crate) withdrawals: Arc<AtomicU64>,
+    /// The periods in which events may be recorded.
+    pub(crate) periods: Arc<Periods>,
 }
 
 /// The decision when a recorder starts.

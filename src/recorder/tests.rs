@@ -50,6 +50,7 @@ pub(crate) fn settings(path: &std::path::Path, delivery: Delivery) -> Settings {
         start,
         is_gate_open: Arc::new(AtomicBool::new(true)),
         withdrawals: Arc::default(),
+        periods: Arc::new(Periods::starting(true)),
     }
 }
 
@@ -148,6 +149,19 @@ fn a_forked_child_has_its_own_session_and_lines() {
     let left = |record: &Record| record.properties.get("left_to_parent").cloned();
     assert_eq!(left(&records[0]), None);
     assert_eq!(left(&records[2]), Some(1.into()), "it is counted");
+}
+
+#[test]
+fn a_forked_child_continues_the_period_of_its_parent() {
+    let place = tempfile::TempDir::new().unwrap();
+    let mut recorder = Recorder::start(settings(&place.path().join("telemetry"), Delivery::Inline));
+    // Of a span that is open at the fork, and of one that the child opens before its first event.
+    let before = recorder.period();
+    fork(&mut recorder);
+    let opened = recorder.period();
+    assert_eq!(offer(&recorder, "after"), Outcome::Recorded);
+    assert!(before.is_some());
+    assert_eq!((before, opened), (recorder.period(), recorder.period()));
 }
 
 #[test]

@@ -23,6 +23,7 @@ use crate::levels;
 use crate::measured;
 use crate::reports;
 use crate::support::TestPlace;
+use crate::timed_spans;
 
 /// Runs a child to its end and checks that it succeeds.
 pub(crate) fn run(role: &str, place: &TestPlace) -> Output {
@@ -52,6 +53,12 @@ fn entry() {
         "log inside a value" => with_global(&task, hostile_values::log_inside_a_value),
         "log a value inside itself" => {
             with_global(&task, hostile_values::log_a_value_inside_itself);
+        }
+        "close spans in odd places" => {
+            let telemetry = task.builder().spans(timed_spans::ALL).try_open().unwrap();
+            let layer = telemetry.layer().with_filter(telemetry.filter());
+            tracing_subscriber::registry().with(layer).init();
+            timed_spans::close_spans_in_odd_places();
         }
         "record in destructors" => host::record_in_destructors(&task),
         "record in a panic hook" => host::record_in_a_panic_hook(&task),

@@ -18,6 +18,7 @@ use tracing_subscriber::{Layer, Registry, fmt, registry, reload};
 
 use crate::child::{self, ChildTask};
 use crate::support::{TestPlace, eventually, on_deep_stack};
+use crate::timed_spans;
 
 /// A layer of another crate, which collects the levels of the events it sees.
 #[derive(Clone, Default)]
@@ -288,6 +289,79 @@ fn the_layer_works_in_any_subscriber() {
             }
         }
     }
+}
+
+#[test]
+fn closed_spans_are_recorded_once_in_any_subscriber() {
+    let place = TestPlace::new();
+    let builder = at_all_levels(&place).spans(timed_spans::ALL);
+    let telemetry = builder.try_open().unwrap();
+    for (name, _, compose) in COMPOSITIONS {
+        let witness = LayerWitness::default();
+        let before = place.events().len();
+        tracing::dispatcher::with_default(&compose(&telemetry, witness.clone()), || {
+            let _root = tracing::error_span!("root").entered();
+            tracing::error_span!("leaf", id = 7).in_scope(|| ());
+        });
+        telemetry.flush().unwrap();
+        let events = place.events();
+        let new = &events[before..];
+        let spans: Vec<Vec<&str>> = new.iter().map(span_names).collect();
+        assert_eq!(spans, [&["root"][..], &[]], "{name}");
+        assert_eq!(new[0]["properties"]["id"], 7, "{name}");
+        assert_eq!(witness.seen(), [""; 0], "{name}");
+    }
+}
+
+#[test]
+fn a_filter_that_hides_a_span_hides_its_closing() {
+    let place = TestPlace::new();
+    let telemetry = at_all_levels(&place).spans(timed_spans::ALL).open();
+    let subscriber = registry()
+        .with(LayerWitness::default())
+        .with(telemetry.layer().with_filter(LevelFilter::INFO));
+    tracing::subscriber::with_default(subscriber, || {
+        let _root = info_span!("root").entered();
+        let _hidden = tracing::debug_span!("hidden").entered();
+        let _leaf = info_span!("leaf").entered();
+    });
+    drop(telemetry);
+    let events = place.events();
+    let closed: Vec<&Value> = events.iter().map(|event| &event["message"]).collect();
+    assert_eq!(closed, ["leaf", "root"]);
+    assert_eq!(span_names(&events[0]), ["root"]);
+}
+
+#[test]
+fn a_layer_put_in_later_records_spans_opened_after_it() {
+    let place = TestPlace::new();
+    let telemetry = place.builder().spans(timed_spans::ALL).open();
+    let (reloaded, handle) = reload::Layer::<_, Registry>::new(None::<localtel::Layer>);
+    tracing::subscriber::with_default(registry().with(reloaded), || {
+        let old = info_span!("old").entered();
+        handle.reload(telemetry.layer()).unwrap();
+        let new = info_span!("new").entered();
+        drop((old, new));
+        let _removed = info_span!("removed").entered();
+        handle.modify(|layer| *layer = None).unwrap();
+    });
+    drop(telemetry);
+    let events = place.events();
+    assert_eq!(events.len(), 1);
+    assert_eq!(events[0]["message"], "new");
+}
+
+#[test]
+fn two_handles_record_closed_spans_as_each_is_set() {
+    let (one, two) = (TestPlace::new(), TestPlace::new());
+    let first = one.builder().spans(timed_spans::ALL).open();
+    let second = two.builder().open();
+    let subscriber = registry().with(first.layer()).with(second.layer());
+    tracing::subscriber::with_default(subscriber, || {
+        info_span!("span").in_scope(|| info!("inside"));
+    });
+    drop((first, second));
+    assert_eq!((one.events().len(), two.events().len()), (2, 1));
 }
 
 #[test]

@@ -1,12 +1,12 @@
 //! Spans in any order: the spans of a line are those that the registry of `tracing-subscriber`
 //! reports for the event, with their values at that moment, in any sequence of enter, exit, record
-//! and close.
+//! and close. Closed spans are recorded with those that it reports as their parents.
 
 use std::collections::HashMap;
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex};
 
-use localtel::recording::Delivery;
+use localtel::recording::{Delivery, Spans};
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 use serde_json::{Value, json};
@@ -19,6 +19,7 @@ use tracing_subscriber::prelude::*;
 use tracing_subscriber::registry::{LookupSpan, Scope};
 
 use crate::support::{TestPlace, on_deep_stack};
+use crate::timed_spans;
 
 /// One operation of a program. Numbers choose among the open spans.
 #[derive(Debug, Clone)]
@@ -55,12 +56,13 @@ fn operation() -> impl Strategy<Value = SpanOperation> {
     ]
 }
 
-/// The spans of each event as the registry reports them, from the root to the leaf, by number and
-/// step.
+/// The spans of each event, and each closed span with its parents, as the registry reports them:
+/// from the root to the leaf, by number and step.
 #[derive(Clone, Default)]
 struct SpanProbe {
     values: Arc<Mutex<HashMap<u64, Numbers>>>,
     scopes: Arc<Mutex<Vec<Value>>>,
+    closed: Arc<Mutex<Vec<Value>>>,
 }
 
 /// The values of a span.
@@ -68,6 +70,29 @@ struct SpanProbe {
 struct Numbers {
     number: Option<Value>,
     step: Option<Value>,
+}
+
+impl Numbers {
+    fn properties(&self) -> Value {
+        let mut properties = json!({ "number": self.number });
+        if let Some(step) = &self.step {
+            properties["step"] = step.clone();
+        }
+        properties
+    }
+}
+
+impl SpanProbe {
+    /// Returns the spans of a scope, from the root to the leaf.
+    fn reported<'a, S: LookupSpan<'a>>(&self, scope: Option<Scope<'a, S>>) -> Value {
+        let values = self.values.lock().unwrap();
+        let spans = scope.into_iter().flat_map(Scope::from_root);
+        let spans = spans.map(|span| {
+            let properties = values[&span.id().into_u64()].properties();
+            json!({ "name": "step", "properties": properties })
+        });
+        spans.collect()
+    }
 }
 
 impl Visit for Numbers {
@@ -97,18 +122,16 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for SpanProbe {
     }
 
     fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
-        let values = self.values.lock().unwrap();
-        let scope = context.event_scope(event);
-        let spans = scope.into_iter().flat_map(Scope::from_root);
-        let spans = spans.map(|span| {
-            let Numbers { number, step } = &values[&span.id().into_u64()];
-            let mut properties = json!({ "number": number });
-            if let Some(step) = step {
-                properties["step"] = step.clone();
-            }
-            json!({ "name": "step", "properties": properties })
-        });
-        self.scopes.lock().unwrap().push(spans.collect());
+        let spans = self.reported(context.event_scope(event));
+        self.scopes.lock().unwrap().push(spans);
+    }
+
+    fn on_close(&self, id: Id, context: Context<'_, S>) {
+        let span = context.span(&id).unwrap();
+        let spans = self.reported(span.parent().map(|parent| parent.scope()));
+        let properties = self.values.lock().unwrap()[&id.into_u64()].properties();
+        let closed = json!({ "properties": properties, "spans": spans });
+        self.closed.lock().unwrap().push(closed);
     }
 }
 
@@ -212,8 +235,11 @@ fn run(operations: &[(usize, SpanOperation)], dispatch: &Dispatch) {
     });
 }
 
-#[test]
-fn a_line_has_the_spans_that_the_registry_reports() {
+/// Runs any operations, and checks the recorded events against what the registry reported.
+fn check_any_operations(
+    spans: Spans,
+    check: impl Fn(&[Value], &SpanProbe) -> Result<(), TestCaseError>,
+) {
     let strategy = proptest::collection::vec((0..THREADS, operation()), 1..120);
     let mut runner = TestRunner::new(ProptestConfig {
         failure_persistence: None,
@@ -223,24 +249,52 @@ fn a_line_has_the_spans_that_the_registry_reports() {
     });
     let outcome = runner.run(&strategy, |operations| {
         let place = TestPlace::new();
-        let telemetry = place.builder().delivery(Delivery::Inline).open();
+        let builder = place.builder().delivery(Delivery::Inline).spans(spans);
+        let telemetry = builder.open();
         let probe = SpanProbe::default();
         let subscriber = tracing_subscriber::registry()
             .with(telemetry.layer())
             .with(probe.clone());
         run(&operations, &Dispatch::new(subscriber));
         drop(telemetry);
-        let reported = probe.scopes.lock().unwrap().clone();
-        let events = place.events();
-        let recorded = events
-            .iter()
-            .map(|event| event.get("spans").cloned().unwrap_or(json!([])));
-        prop_assert_eq!(recorded.collect::<Vec<_>>(), reported);
-        Ok(())
+        check(&place.events(), &probe)
     });
     if let Err(error) = outcome {
         panic!("{error}");
     }
+}
+
+fn spans_of(event: &Value) -> Value {
+    event.get("spans").cloned().unwrap_or(json!([]))
+}
+
+#[test]
+fn a_line_has_the_spans_that_the_registry_reports() {
+    check_any_operations(Spans::InEvents, |events, probe| {
+        let recorded: Vec<Value> = events.iter().map(spans_of).collect();
+        prop_assert_eq!(&recorded, &*probe.scopes.lock().unwrap());
+        Ok(())
+    });
+}
+
+#[test]
+fn each_closed_span_is_recorded_once_as_the_registry_reports() {
+    check_any_operations(timed_spans::ALL, |events, probe| {
+        let mut recorded = Vec::new();
+        for event in events.iter().filter(|event| event["event"] == "span") {
+            let mut properties = event["properties"].clone();
+            let own = properties.as_object_mut().unwrap();
+            let figures = ["duration", "busy_us", "idle_us"];
+            let [duration, busy, idle] = figures.map(|name| own.remove(name).unwrap().as_f64());
+            let rest = duration.unwrap() * 1000.0 - busy.unwrap() - idle.unwrap();
+            prop_assert!(rest.abs() < 0.001, "{}", event);
+            recorded.push(json!({ "properties": properties, "spans": spans_of(event) }));
+        }
+        prop_assert_eq!(&recorded, &*probe.closed.lock().unwrap());
+        let events = events.len() - recorded.len();
+        prop_assert_eq!(events, probe.scopes.lock().unwrap().len());
+        Ok(())
+    });
 }
 
 /// Logs in `depth` nested spans, and returns the spans of the line and the number of spans that it

@@ -80,7 +80,7 @@ fn threads_keeps_every_event_of_every_thread() {
     let shown = text(&output.stdout);
     assert!(output.status.success(), "{output:?}");
     assert!(
-        shown.contains("6000 recorded, 0 dropped, 0 failed."),
+        shown.contains("6003 recorded, 0 dropped, 0 failed."),
         "{shown}"
     );
     let records = records_in(&place.telemetry());
@@ -97,6 +97,13 @@ fn threads_keeps_every_event_of_every_thread() {
             .map(|record| record.properties.get("job").unwrap().as_u64().unwrap())
             .collect();
         assert_eq!(jobs, (0..2000).collect::<Vec<u64>>(), "worker {worker}");
+    }
+    let is_worker = |record: &&Record| record.message.as_deref() == Some("worker");
+    let workers: Vec<&Record> = records.iter().filter(is_worker).collect();
+    assert_eq!(workers.len(), 3);
+    for worker in workers {
+        assert_eq!(worker.event.as_deref(), Some("span"));
+        assert!(worker.properties.get("duration").unwrap().is_number());
     }
 }
 

@@ -6,6 +6,7 @@ use crate::encode::LineLimits;
 use crate::outlet::{DEFAULT_LEVEL, Echo};
 use crate::recorder::Delivery;
 use crate::recorder::tests::{fork, settings};
+use crate::spans::Spans;
 use crate::store::limits::Limits;
 use crate::telemetry::Telemetry;
 
@@ -31,6 +32,7 @@ fn reporter_of(version: Option<&str>, path: &Path, change: impl FnOnce(&mut Reco
     let outlet = Outlet {
         source: "testapp".to_owned(),
         level: DEFAULT_LEVEL,
+        spans: Spans::default(),
         limits,
         policy,
         sink,
