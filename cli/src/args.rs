@@ -5,7 +5,8 @@ use clap::{Parser, Subcommand};
 use super::screen::ColourChoice;
 use super::selection::SelectionArgs;
 use super::{
-    clear, consent, doctor, explain, manual, policy, profiles, record, report, run, show, status,
+    clear, consent, doctor, explain, manual, policy, profiles, record, report, run, sessions, show,
+    status,
 };
 
 /// Shows and manages the telemetry that applications record on this machine; nothing ever leaves it
@@ -58,6 +59,9 @@ pub(crate) enum AppCommand {
     /// Shows the last 10 records, then each new one as it is written
     #[command(after_help = show::TAIL_EXAMPLES, mut_args(show::as_of_tail))]
     Tail(Box<show::ShowArgs>),
+    /// Lists the processes that recorded, and how each of them ended
+    #[command(after_help = sessions::EXAMPLES, mut_args(sessions::as_of_sessions))]
+    Sessions(Box<sessions::SessionsArgs>),
     /// Removes recorded events
     #[command(after_help = clear::EXAMPLES)]
     Clear(clear::ClearArgs),
@@ -101,6 +105,7 @@ impl AppCommand {
             Self::Doctor(args) => args.all,
             Self::Show(_)
             | Self::Tail(_)
+            | Self::Sessions(_)
             | Self::Clear(_)
             | Self::Status(_)
             | Self::Enable(_)
@@ -119,6 +124,7 @@ impl AppCommand {
             Self::Status(args) => args.json,
             Self::Show(_)
             | Self::Tail(_)
+            | Self::Sessions(_)
             | Self::Clear(_)
             | Self::Enable(_)
             | Self::Disable(_)
@@ -132,7 +138,8 @@ impl AppCommand {
         match self {
             Self::Tail(_) => true,
             Self::Show(args) => args.follow,
-            Self::Clear(_)
+            Self::Sessions(_)
+            | Self::Clear(_)
             | Self::Status(_)
             | Self::Explain(_)
             | Self::Report(_)
@@ -153,6 +160,7 @@ impl AppCommand {
             Self::Disable(args) => args.typed(),
             Self::Show(_)
             | Self::Tail(_)
+            | Self::Sessions(_)
             | Self::Clear(_)
             | Self::Status(_)
             | Self::Explain(_)
@@ -222,7 +230,7 @@ mod tests {
             assert!(lines <= 60, "{}: {lines}", command.get_name());
         }
         let lines = command.render_help().to_string().lines().count();
-        assert!(lines <= 55, "{lines}");
+        assert!(lines <= 57, "{lines}");
     }
 
     #[test]

@@ -12,15 +12,14 @@ use super::completion::Question;
 use super::exit::Exit;
 use super::failure::Failure;
 use super::host::LOCALTEL;
-use super::reading::{NamedInput, RecordInputs};
+use super::reading::{MatchArgs, NamedInput, RecordInputs};
 use super::sanitize::Sanitized;
 use super::screen::{Colour, ColourChoice, OutputKind, Screen};
 use super::selection::{Selected, SelectionArgs, unnamed};
-use super::show::ShowArgs;
 use super::time::moment;
 use super::{
     clear, consent, doctor, explain, manual, policy, profiles, record, report, run, selection,
-    show, status, suggestion,
+    sessions, show, status, suggestion,
 };
 use localtel::admin::{Environment, Location, ShellWord};
 use localtel::read::Timestamp;
@@ -153,13 +152,26 @@ fn dispatch(
             policy::test(text, environment, screen)
         }
         AnyCommand::OnPlace(AppCommand::Show(args)) if args.records.has_paths() => {
-            show_paths(&args, selection, environment, screen)
+            let inputs = inputs_of_paths(&args.records, selection, environment)?;
+            Ok(show::run(&args, &RecordInputs::of(inputs), screen)?)
         }
         AnyCommand::OnPlace(AppCommand::Tail(args)) if args.records.has_paths() => {
-            show_paths(&args.into_tail(), selection, environment, screen)
+            let inputs = inputs_of_paths(&args.records, selection, environment)?;
+            Ok(show::run(
+                &args.into_tail(),
+                &RecordInputs::of(inputs),
+                screen,
+            )?)
+        }
+        AnyCommand::OnPlace(AppCommand::Sessions(args)) if args.records.has_paths() => {
+            let inputs = inputs_of_paths(&args.records, selection, environment)?;
+            Ok(sessions::run(&args, &RecordInputs::of(inputs), screen)?)
         }
         AnyCommand::OnPlace(
-            command @ (AppCommand::Show(_) | AppCommand::Tail(_) | AppCommand::Status(_)),
+            command @ (AppCommand::Show(_)
+            | AppCommand::Tail(_)
+            | AppCommand::Sessions(_)
+            | AppCommand::Status(_)),
         ) => match find_or_wait(&command, selection, environment, screen)? {
             Selected::Named(location) => on_named(command, &location, typed, environment, screen),
             Selected::All(locations) => on_all(command, &locations, selection, environment, screen),
@@ -255,19 +267,18 @@ fn on_named(
     with_suggestion(outcome, hint, screen)
 }
 
-/// Shows the files and directories on the command line instead of an application.
-fn show_paths(
-    args: &ShowArgs,
+/// Returns the files and directories on the command line, which are read instead of an application.
+fn inputs_of_paths(
+    args: &MatchArgs,
     selection: &SelectionArgs,
     environment: &Environment,
-    screen: &mut Screen<'_>,
-) -> Result<Exit, Failure> {
+) -> Result<Vec<NamedInput>, Failure> {
     if !selection.app.is_empty() || selection.dir.is_some() || selection.profile.is_some() {
-        let message = "files and directories are shown instead of an application";
+        let message = "files and directories are read instead of an application";
         return Err(Failure::usage(message).hint("leave out --app, --dir and --profile"));
     }
     let mut inputs = Vec::new();
-    for input in args.records.paths()? {
+    for input in args.paths()? {
         match input.directory() {
             Some(directory) => {
                 let selection = SelectionArgs {
@@ -283,7 +294,7 @@ fn show_paths(
             None => inputs.push(input),
         }
     }
-    Ok(show::run(args, &RecordInputs::of(inputs), screen)?)
+    Ok(inputs)
 }
 
 /// Runs a command that reads on several locations.
@@ -311,6 +322,10 @@ fn on_all(
             &RecordInputs::of(list(locations)),
             screen,
         )?),
+        (AppCommand::Sessions(args), _) => {
+            let inputs = RecordInputs::of(list(locations));
+            Ok(sessions::run(&args, &inputs, screen)?)
+        }
         (AppCommand::Status(args), _) => status::run_all(locations, &args, screen),
         (_, _) => Err(Failure::usage("this command works on one application")),
     }
@@ -347,6 +362,7 @@ fn on_each(
             AppCommand::Policy(_)
             | AppCommand::Show(_)
             | AppCommand::Tail(_)
+            | AppCommand::Sessions(_)
             | AppCommand::Clear(_)
             | AppCommand::Status(_)
             | AppCommand::Enable(_)
@@ -390,9 +406,10 @@ pub(crate) fn on_place(
         return Err(Failure::usage("`--all` needs the command `localtel`"));
     }
     match command {
-        AppCommand::Show(args) | AppCommand::Tail(args) if args.records.has_paths() => Err(
-            Failure::usage("only the telemetry of this application is shown, and no other files"),
-        ),
+        AppCommand::Show(args) | AppCommand::Tail(args) if args.records.has_paths() => {
+            Err(not_of_application())
+        }
+        AppCommand::Sessions(args) if args.records.has_paths() => Err(not_of_application()),
         AppCommand::Show(args) => {
             let inputs = RecordInputs::of(vec![NamedInput::of_location(location)]);
             Ok(show::run(&args, &inputs, screen)?)
@@ -400,6 +417,10 @@ pub(crate) fn on_place(
         AppCommand::Tail(args) => {
             let inputs = RecordInputs::of(vec![NamedInput::of_location(location)]);
             Ok(show::run(&args.into_tail(), &inputs, screen)?)
+        }
+        AppCommand::Sessions(args) => {
+            let inputs = RecordInputs::of(vec![NamedInput::of_location(location)]);
+            Ok(sessions::run(&args, &inputs, screen)?)
         }
         AppCommand::Clear(args) => clear::run(location, &args, screen),
         AppCommand::Status(args) => status::run(location, &args, screen),
@@ -412,6 +433,11 @@ pub(crate) fn on_place(
         AppCommand::Policy(args) => policy::run(location, args, environment, screen),
         AppCommand::Doctor(args) => doctor::run(location, &args, environment, screen),
     }
+}
+
+/// Returns the failure of reading other files with the commands of an application.
+fn not_of_application() -> Failure {
+    Failure::usage("only the telemetry of this application is read, and no other files")
 }
 
 /// Prints the answer of the parser: help and version to stdout, errors to stderr.

@@ -66,6 +66,7 @@ mod run;
 mod sanitize;
 mod screen;
 mod selection;
+mod sessions;
 mod show;
 mod status;
 mod suggestion;

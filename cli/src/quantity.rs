@@ -1,4 +1,6 @@
-//! Formatting of sizes and counts for people.
+//! Formatting of sizes, counts and lengths of time for people.
+
+use std::time::Duration;
 
 use localtel::admin::Rate;
 
@@ -33,6 +35,19 @@ pub(crate) fn age(seconds: u64) -> String {
     count(seconds / unit, noun)
 }
 
+/// Formats a length of time in its two largest units, or as milliseconds or tenths of a second.
+pub(crate) fn length(length: Duration) -> String {
+    let (seconds, millis) = (length.as_secs(), length.subsec_millis());
+    let (minutes, hours) = (seconds / 60, seconds / (60 * 60));
+    match (seconds, minutes, hours) {
+        (0, ..) => format!("{millis}ms"),
+        (_, 0, _) => format!("{seconds}.{}s", millis / 100),
+        (_, _, 0) => format!("{minutes}m{:02}s", seconds % 60),
+        (_, _, ..24) => format!("{hours}h{:02}m", minutes % 60),
+        (..) => format!("{}d{:02}h", hours / 24, hours % 24),
+    }
+}
+
 /// Formats the size of a total and how long it lasts at a rate. A low rate is not printed: it says
 /// nothing about the next years.
 pub(crate) fn lasting(total_bytes: u64, rate: &Rate) -> String {
@@ -65,6 +80,22 @@ pub(crate) fn count(number: u64, noun: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_length_has_its_two_largest_units() {
+        for (millis, expected) in [
+            (0, "0ms"),
+            (871, "871ms"),
+            (59_999, "59.9s"),
+            (60_000, "1m00s"),
+            (3_599_000, "59m59s"),
+            (3_660_000, "1h01m"),
+            (86_399_000, "23h59m"),
+            (90_000_000, "1d01h"),
+        ] {
+            assert_eq!(length(Duration::from_millis(millis)), expected);
+        }
+    }
 
     #[test]
     fn an_age_is_exact_in_its_largest_whole_unit() {

@@ -18,7 +18,7 @@ use super::quantity::size;
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Location")]
 pub(crate) struct SelectionArgs {
-    /// Application; optional if only one has telemetry. `show`, `tail` and `status` take several,
+    /// Application; optional if only one has telemetry. Commands that read take several,
     /// also as a pattern such as `bill*`, and all if none is named
     #[arg(long, value_name = "NAME", global = true)]
     pub(crate) app: Vec<NamePattern>,

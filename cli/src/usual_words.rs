@@ -4,7 +4,7 @@
 pub(crate) type UsualWords = (&'static str, &'static str);
 
 /// Words in place of a command.
-pub(crate) const COMMAND_WORDS: [UsualWords; 15] = [
+pub(crate) const COMMAND_WORDS: [UsualWords; 17] = [
     (
         "log logs cat dump view print display less more read events history journal journalctl records open head",
         "`show` shows what was recorded, `tail` also each new record",
@@ -16,6 +16,14 @@ pub(crate) const COMMAND_WORDS: [UsualWords; 15] = [
     (
         "list ls ll dir",
         "`show` lists what was recorded, `profiles` the profiles of an application",
+    ),
+    (
+        "runs processes process ps boots instances starts restarts crashes",
+        "`sessions` lists the processes that recorded, and how each ended",
+    ),
+    (
+        "versions",
+        "`sessions` lists the processes that recorded, with their versions",
     ),
     (
         "follow watch stream monitor live",

@@ -29,6 +29,7 @@ mod policy;
 mod recording;
 mod report;
 mod secret_names;
+mod sessions;
 mod status;
 mod verdict;
 
@@ -44,6 +45,7 @@ pub use self::policy::{
     is_name_of_secret, parse_policy,
 };
 pub use self::secret_names::{SecretNames, Texts};
+pub use self::sessions::note_withdrawn;
 pub use self::status::{OwnerState, PolicyStatus, Status, StoredChoice, Update};
 pub use self::verdict::{PolicyView, RecordPart, Subject, ValueVerdict};
 pub use crate::application::{Profile, Source};

@@ -27,6 +27,7 @@ use localtel::read::Timestamp;
 
 use self::json::{ForeignText, Json, JsonTape};
 pub(crate) use self::recognition::{Recognised, recognise};
+pub(crate) use self::record::NO_SESSION;
 use self::record::{Defaults, ForeignRecord};
 use self::time::TimeText;
 

@@ -227,7 +227,7 @@ impl List {
 }
 
 /// The session of records that have none.
-const NO_SESSION: &str = "00000000-0000-0000-0000-000000000000";
+pub(crate) const NO_SESSION: &str = "00000000-0000-0000-0000-000000000000";
 
 /// Number of names up to which comparing them is faster than a table.
 const NAMES_COMPARED_MAX: usize = 32;

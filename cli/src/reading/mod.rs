@@ -9,7 +9,7 @@ mod operand;
 mod streams;
 mod unread;
 
-pub(crate) use args::MatchArgs;
+pub(crate) use args::{MatchArgs, OwnMatches};
 pub(crate) use inputs::{
     InputLabels, NamedInput, OpenInput, RecordInputs, open_directory, reverse_directory,
 };
