@@ -423,6 +423,10 @@ impl<R: BufRead> ZstdStream<R> {
 
 impl<R: BufRead> Read for ZstdStream<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if buffer.is_empty() {
+            // No bytes are read then, which otherwise means the end of the frame.
+            return Ok(0);
+        }
         while self.place == FramePlace::Inside || self.next_frame()? {
             while self.decoder.can_collect() < buffer.len() && !self.decoder.is_finished() {
                 let wanted = buffer.len() - self.decoder.can_collect();
@@ -480,6 +484,16 @@ mod tests {
         assert_eq!(plain(frames), "one\ntwo\n");
         assert_eq!(plain(b"plain\n".to_vec()), "plain\n");
         assert_eq!(plain(Vec::new()), "");
+    }
+
+    #[test]
+    fn reading_no_bytes_does_not_end_a_frame() {
+        let frame = compress_to_vec(&b"one\n"[..], CompressionLevel::Fastest);
+        let mut plain = decompressed(io::Cursor::new(frame)).unwrap();
+        assert_eq!(plain.read(&mut []).unwrap(), 0);
+        let mut text = String::new();
+        plain.read_to_string(&mut text).unwrap();
+        assert_eq!(text, "one\n");
     }
 
     #[cfg(feature = "gzip")]
