@@ -228,9 +228,8 @@ impl View {
         for (name, part) in parts {
             let Some(part) = part else { continue };
             out.extend_from_slice(b"  ");
-            styles.key.push(out, |out| push(out, Padded(name, 10)));
-            out.push(b' ');
-            push_marked_lines(out, part);
+            styles.key.push(out, |out| push(out, name));
+            push_marked_lines(out, part, PART_CELLS.saturating_sub(name.len()));
             if name == "session" {
                 push(out, format_args!(" #{}", raw.seq));
             }
@@ -259,10 +258,12 @@ impl View {
         for (name, json) in properties.raw_members() {
             out.extend_from_slice(b"    ");
             self.styles.key.push(out, |out| push_sanitized(out, name));
-            out.extend_from_slice(b" = ");
-            match json.text() {
-                Some(text) => push_marked_lines(out, text),
-                None => push_json(out, json),
+            out.extend_from_slice(b" =");
+            if let Some(text) = json.text() {
+                push_marked_lines(out, text, 1);
+            } else {
+                out.push(b' ');
+                push_json(out, json);
             }
             out.push(b'\n');
         }
@@ -293,19 +294,23 @@ impl View {
 /// The time of the day in a stored time, up to its milliseconds.
 const CLOCK: Range<usize> = 11..23;
 
+/// The width of the names of parts in a block, with the space behind them.
+const PART_CELLS: usize = 11;
+
 /// The indent of a wrapped row after its first line.
 const ROW_INDENT: usize = 4;
 
-/// Adds a text of a block: if it has several lines, each after a mark, so that none resembles a
-/// line of localtel.
-fn push_marked_lines(out: &mut Vec<u8>, text: RawText<'_>) {
+/// Adds a text of a block after that many spaces. If it has several lines, each is on a line of its
+/// own after a mark, so that none resembles a line of localtel.
+fn push_marked_lines(out: &mut Vec<u8>, text: RawText<'_>, spaces: usize) {
     if is_plain_in_line(text) {
+        push(out, Padded("", spaces));
         return out.extend_from_slice(text.bytes());
     }
     let text = text.decoded();
     let text = text.strip_suffix('\n').unwrap_or(&text);
     if !text.contains('\n') {
-        return push(out, Sanitized(text));
+        return push(out, format_args!("{:spaces$}{}", "", Sanitized(text)));
     }
     for line in text.split('\n') {
         push(out, format_args!("\n      | {}", Sanitized(line)));
@@ -411,7 +416,7 @@ mod tests {
             shown(&view, &line),
             "2026-11-21T08:15:30.123456Z INFO ticloud::project\n  \
              event      command\n  \
-             message    \n      | one\n      | two\n  \
+             message\n      | one\n      | two\n  \
              source     ticloud\n  \
              session    01936f0e-0000-7000-8000-000000000000 #12\n  \
              properties\n    command = project list\n    duration = 871\n    args = [\"a\",1]\n  \
