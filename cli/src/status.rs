@@ -1,7 +1,6 @@
 //! `status`: shows whether events are recorded, which rule decided that, where they are stored, how
 //! much is stored, and whether there is a newer release of the application. It changes nothing.
 
-use std::fmt;
 use std::io::{self, Write};
 
 use localtel::admin::{
@@ -52,56 +51,86 @@ pub(crate) fn run_all(
     args: &StatusArgs,
     screen: &mut Screen<'_>,
 ) -> Result<Exit, Failure> {
-    let name = |location| Sanitized(&name_of(location)).to_string();
-    let names: Vec<String> = locations.iter().map(name).collect();
-    let widest = names.iter().map(|name| width(name)).max();
-    let widest = widest.unwrap_or(0).max("APPLICATION".len());
     let zone = args.zone.zone(screen)?;
-    if !args.json {
-        writeln!(
-            screen.stdout,
-            "{:widest$}  RECORDING  {:>9}  {:>9}  {:19}  LOST  DAMAGE",
-            "APPLICATION", "RECORDS", "SIZE", "LAST RECORD"
-        )?;
-    }
-    for (location, name) in locations.iter().zip(names) {
-        let status = location.status();
-        if args.json {
-            let json = serde_json::to_string(&status)?;
+    if args.json {
+        for location in locations {
+            let json = serde_json::to_string(&location.status())?;
             writeln!(screen.stdout, "{}", SafeJson(&json))?;
-        } else {
-            let (name, row) = (Padded(&name, widest), StatusRow(&status, zone));
-            writeln!(screen.stdout, "{name}  {row}")?;
         }
+        return Ok(Exit::Done);
     }
+    let rows = locations.iter().map(|location| {
+        let name = Sanitized(&name_of(location)).to_string();
+        StatusRow::new(name, &location.status(), zone)
+    });
+    write_table(&rows.collect::<Vec<_>>(), screen.stdout)?;
     Ok(Exit::Done)
 }
 
 /// The facts about a location in one row.
-struct StatusRow<'a>(&'a Status, Zone);
+struct StatusRow {
+    name: String,
+    recording: String,
+    /// The cells below [`STORED_HEADINGS`], or the reason why there are none.
+    stored: Result<[String; 5], String>,
+}
 
-impl fmt::Display for StatusRow<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self(status, zone) = self;
-        write!(f, "{:9}", status.answer.recording.to_string())?;
-        let Some(storage) = &status.storage else {
-            let reason = status.storage_problem.as_deref().unwrap_or("no records");
-            return write!(f, "  {}", Sanitized(reason));
-        };
-        let shown = |last| zone.text(moment(last)).to_string().replace('T', " ");
-        let last = storage.last.map_or_else(|| "-".to_owned(), shown);
-        // Up to the second; the zone is that of all times of this output.
-        let last = last.get(..SECOND_CHARACTERS).unwrap_or(&last);
-        let losses = storage.losses;
-        let lost = losses.dropped + losses.refused + losses.failed;
-        write!(
-            f,
-            "  {:>9}  {:>9}  {last:19}  {lost:>4}  {:>6}",
-            storage.records,
-            size(storage.bytes),
-            storage.damage
-        )
+/// The headings of what is stored; the one above times is aligned to the left with its spaces.
+const STORED_HEADINGS: [&str; 5] = ["RECORDS", "SIZE", "LAST RECORD        ", "LOST", "DAMAGE"];
+
+impl StatusRow {
+    fn new(name: String, status: &Status, zone: Zone) -> Self {
+        let stored = status.storage.as_ref().map(|storage| {
+            let shown = |last| zone.text(moment(last)).to_string().replace('T', " ");
+            let last = storage.last.map_or_else(|| "-".to_owned(), shown);
+            // Up to the second; the zone is that of all times of this output.
+            let last = last.get(..SECOND_CHARACTERS).unwrap_or(&last);
+            let losses = storage.losses;
+            [
+                storage.records.to_string(),
+                size(storage.bytes),
+                format!("{last:SECOND_CHARACTERS$}"),
+                (losses.dropped + losses.refused + losses.failed).to_string(),
+                storage.damage.to_string(),
+            ]
+        });
+        let reason = status.storage_problem.as_deref().unwrap_or("no records");
+        Self {
+            name,
+            recording: status.answer.recording.to_string(),
+            stored: stored.ok_or_else(|| Sanitized(reason).to_string()),
+        }
     }
+}
+
+/// Writes rows with columns that are as wide as their cells.
+fn write_table(rows: &[StatusRow], out: &mut dyn Write) -> io::Result<()> {
+    let names = rows.iter().map(|row| width(&row.name));
+    let names = names.chain(["APPLICATION".len()]).max().unwrap_or(0);
+    let mut widths = STORED_HEADINGS.map(str::len);
+    for cells in rows.iter().filter_map(|row| row.stored.as_ref().ok()) {
+        for (width, cell) in widths.iter_mut().zip(cells) {
+            *width = cell.len().max(*width);
+        }
+    }
+    let line = |cells: [&str; 5]| {
+        let cells = cells.into_iter().zip(widths);
+        let cells: Vec<String> = cells
+            .map(|(cell, width)| format!("{cell:>width$}"))
+            .collect();
+        cells.join("  ")
+    };
+    let heading = line(STORED_HEADINGS);
+    writeln!(out, "{:names$}  RECORDING  {heading}", "APPLICATION")?;
+    for row in rows {
+        let stored = match &row.stored {
+            Ok(cells) => line(cells.each_ref().map(String::as_str)),
+            Err(reason) => reason.clone(),
+        };
+        let name = Padded(&row.name, names);
+        writeln!(out, "{name}  {:9}  {stored}", row.recording)?;
+    }
+    Ok(())
 }
 
 /// Number of characters of a date and a time up to the second.
