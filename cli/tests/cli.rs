@@ -26,6 +26,8 @@ mod program;
 #[path = "../../tests/integration/support.rs"]
 #[expect(dead_code, reason = "shared with the tests of the library")]
 mod support;
+#[path = "cli/terminal.rs"]
+mod terminal;
 
 #[path = "cli/command_line.rs"]
 mod command_line;
@@ -47,5 +49,7 @@ mod live;
 mod offline;
 #[path = "cli/packages.rs"]
 mod packages;
+#[path = "cli/questions.rs"]
+mod questions;
 #[path = "cli/strangers.rs"]
 mod strangers;

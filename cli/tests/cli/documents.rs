@@ -2,17 +2,16 @@
 //! show commands and their output; the links between pages; and the picture of a terminal.
 
 use std::fmt::Write as _;
-use std::fs::File;
-use std::io::Read as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use pulldown_cmark::{CodeBlockKind, Event, Parser, Tag, TagEnd};
-use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use tempfile::TempDir;
 use trycmd::TestCases;
 
 use crate::program::program;
+use crate::questions::write_state;
+use crate::terminal::output_at_terminal;
 
 /// Runs documents in an environment where nothing of the machine matters.
 fn cases(variable: &str, directory: &Path) -> TestCases {
@@ -34,7 +33,13 @@ fn every_case_has_its_documented_output() {
 #[test]
 fn the_readme_and_the_pages_show_what_happens() {
     for page in pages() {
-        let home = home_with_records();
+        let home = if page.ends_with("docs/questions.md") {
+            let home = TempDir::new().unwrap();
+            write_state(home.path());
+            home
+        } else {
+            home_with_records()
+        };
         cases("XDG_STATE_HOME", home.path()).case(page);
     }
 }
@@ -154,28 +159,14 @@ fn home_with_records() -> TempDir {
 
 /// Runs `localtel` with those words, and returns what a terminal shows of it.
 fn at_terminal(home: &Path, words: &str) -> String {
-    let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
-    let master = openpt(flags).unwrap();
-    grantpt(&master).unwrap();
-    unlockpt(&master).unwrap();
-    let name = ptsname(&master, Vec::new()).unwrap();
-    let terminal = File::options()
-        .read(true)
-        .write(true)
-        .open(name.to_str().unwrap());
-    let mut child = Command::new(program("localtel"))
+    let mut command = Command::new(program("localtel"));
+    command
         .args(words.split(' '))
         .env_clear()
         .env("XDG_STATE_HOME", home)
         .env("TERM", "xterm-256color")
-        .env("LOCALTEL_PAGER", "")
-        .stdin(Stdio::null())
-        .stdout(terminal.unwrap())
-        .spawn()
-        .unwrap();
-    let mut shown = Vec::new();
-    // Reading fails at the end of a terminal.
-    drop(File::from(master).read_to_end(&mut shown));
-    assert!(child.wait().unwrap().success());
-    String::from_utf8(shown).unwrap().replace("\r\n", "\n")
+        .env("LOCALTEL_PAGER", "");
+    let output = output_at_terminal(command, 80);
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8(output.stdout).unwrap()
 }
