@@ -150,7 +150,7 @@ pub mod recording {
 /// Reading what was recorded: readers and what they find, records and their values, filters, and a
 /// summary.
 pub mod read {
-    pub use crate::filter::{Filter, Levels, Term};
+    pub use crate::filter::{Filter, Levels, ProcessSearch, Term};
     pub use crate::reader::{
         Damage, DamageKind, Fold, Follower, Item, Line, LineStream, MergeInput, Merged, Notice,
         Position, Reader, Reverse, SegmentRange,

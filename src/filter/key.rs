@@ -24,6 +24,8 @@ pub(super) enum TermKey {
     Seq,
     /// The names of the spans.
     Span,
+    /// The property `pid`, which also selects the records of a process.
+    Pid,
     Property(String),
 }
 
@@ -47,6 +49,7 @@ impl TermKey {
             "session" => Self::Session,
             "seq" => Self::Seq,
             "span" => Self::Span,
+            PID => Self::Pid,
             name => Self::Property(name.strip_prefix("properties.").unwrap_or(name).into()),
         }
     }
@@ -62,6 +65,7 @@ impl TermKey {
             Self::Session => "session",
             Self::Seq => "seq",
             Self::Span => "span",
+            Self::Pid => PID,
             Self::Property(name) => name,
         }
     }
@@ -80,6 +84,7 @@ impl TermKey {
             | Self::Session
             | Self::Seq
             | Self::Span
+            | Self::Pid
             | Self::Property(_) => {
                 let whole = TypedValue::Plain(text.to_owned());
                 let is_same = values == [whole.clone()];
@@ -122,6 +127,7 @@ impl TermKey {
             | Self::Session
             | Self::Seq
             | Self::Span
+            | Self::Pid
             | Self::Property(_) => match self.rank(text) {
                 Some(rank) => Ok(Operand::Text {
                     text: text.to_owned(),
@@ -148,7 +154,8 @@ impl TermKey {
             | Self::Message
             | Self::Session
             | Self::Seq
-            | Self::Span => ValueOrder::Numbers,
+            | Self::Span
+            | Self::Pid => ValueOrder::Numbers,
         }
     }
 
@@ -212,11 +219,15 @@ impl TermKey {
             Self::Span => {
                 return (!raw.spans.is_empty()).then_some(TermValue::SpanNames(raw.spans));
             }
+            Self::Pid => find_property(raw, PID).map(FoundValue::Json),
             Self::Property(name) => find_property(raw, name).map(FoundValue::Json),
         };
         value.map(TermValue::Value)
     }
 }
+
+/// The key of the process id.
+const PID: &str = "pid";
 
 /// Finds a property of a record or, if there is none, of its spans, as a condition with that key
 /// does.

@@ -4,6 +4,7 @@
 mod grep;
 mod key;
 mod number;
+mod process;
 mod syntax;
 mod term;
 mod unit;
@@ -16,6 +17,8 @@ use std::str::FromStr;
 
 use grep::Grep;
 pub use key::find_property;
+pub use process::ProcessSearch;
+use process::ProcessTerms;
 use term::Answer;
 pub use term::Term;
 
@@ -49,6 +52,7 @@ pub struct Filter {
     until: Option<LineTime>,
     grep: Option<Grep>,
     terms: Vec<Term>,
+    processes: ProcessTerms,
     own: OwnRecords,
 }
 
@@ -145,8 +149,58 @@ impl Filter {
     /// Keeps only records that match the term.
     #[must_use]
     pub fn term(mut self, term: Term) -> Self {
-        self.terms.push(term);
+        if term.is_of_process() {
+            self.processes.push(term);
+        } else {
+            self.terms.push(term);
+        }
         self
+    }
+
+    /// Returns the search for the sessions of the processes that conditions on `pid` select; `None`
+    /// without such a condition. It is folded over all records before the filter is used.
+    ///
+    /// ```no_run
+    /// use localtel::read::{Filter, Reader};
+    ///
+    /// let path = "/home/me/.local/state/myapp/telemetry".as_ref();
+    /// let mut filter = Filter::new().term("pid=1234".parse()?);
+    /// if let Some(mut search) = filter.process_search() {
+    ///     let part = search.empty();
+    ///     let mut reader = Reader::open(path)?;
+    ///     reader.fold(&mut search, || part.empty(), |_| Ok::<(), localtel::Error>(()))?;
+    ///     filter = filter.of_processes(search);
+    /// }
+    /// # Ok::<(), localtel::Error>(())
+    /// ```
+    pub fn process_search(&self) -> Option<ProcessSearch> {
+        (!self.processes.is_empty()).then(|| ProcessSearch::new(&self.processes))
+    }
+
+    /// Keeps all records of the sessions that a search found, as far as its other conditions match.
+    #[must_use]
+    pub fn of_processes(mut self, found: ProcessSearch) -> Self {
+        self.processes.select(found.into_found().into());
+        self
+    }
+
+    /// Keeps all records of the sessions that another filter selects by the conditions on `pid`.
+    #[must_use]
+    pub fn of_processes_in(mut self, other: &Self) -> Self {
+        self.processes.select(other.processes.sessions());
+        self
+    }
+
+    /// Returns the filter that also keeps the records of a session which begins with this record,
+    /// if conditions on `pid` select it, and it is not selected yet: for records that are filtered
+    /// in the order in which they were written.
+    pub fn with_session_of(&self, raw: &RawRecord<'_>) -> Option<Self> {
+        let session = self.processes.newly_selected(raw)?;
+        let mut sessions = (*self.processes.sessions()).clone();
+        sessions.insert(session);
+        let mut more = self.clone();
+        more.processes.select(sessions.into());
+        Some(more)
     }
 
     /// Leaves out the records in which localtel describes the recording itself: `session`,
@@ -208,13 +262,17 @@ impl Filter {
             match term.answer(raw) {
                 Answer::Fails => return FilterVerdict::Fails,
                 Answer::OtherType if verdict == FilterVerdict::Passes => {
-                    verdict = FilterVerdict::OtherType {
-                        key: term.key(),
-                        expected: term.ordered_type(),
-                    };
+                    verdict = other_type(term);
                 }
                 Answer::Matches | Answer::OtherType => {}
             }
+        }
+        match self.processes.answer(raw) {
+            (Answer::Fails, _) => return FilterVerdict::Fails,
+            (Answer::OtherType, Some(term)) if verdict == FilterVerdict::Passes => {
+                verdict = other_type(term);
+            }
+            (Answer::Matches | Answer::OtherType, _) => {}
         }
         // The expression is checked last, since it takes the longest.
         match &self.grep {
@@ -243,6 +301,14 @@ impl Filter {
                 .is_none_or(|start| raw.session.bytes().starts_with(start.as_bytes()))
             && self.since.is_none_or(|since| time >= since.as_bytes())
             && self.until.is_none_or(|until| time <= until.as_bytes())
+    }
+}
+
+/// Returns the result for a value that a condition cannot compare.
+fn other_type(term: &Term) -> FilterVerdict<'_> {
+    FilterVerdict::OtherType {
+        key: term.key(),
+        expected: term.ordered_type(),
     }
 }
 

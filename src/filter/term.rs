@@ -19,7 +19,7 @@ use regex::Regex;
 
 use super::key::TermKey;
 use super::syntax::{Operator, Relation, TypedKey, TypedTerm};
-use super::value::{Operand, TermValue};
+use super::value::{FoundValue, Operand, TermValue};
 use super::{OrderedType, not_a_regex};
 use crate::error::Error;
 use crate::record::raw::{RawRecord, RawValue};
@@ -44,6 +44,12 @@ use crate::record::raw::{RawRecord, RawValue};
 /// the name of a property of a span, alone (`tenant`) or behind the name of the span
 /// (`request.tenant`). `span` is the name of any of the spans that the record is inside of.
 /// `properties.level` is the property that is called `level`.
+///
+/// A comparison with `pid` also matches all records of the sessions that a process with such an id
+/// recorded, if the filter knows them ([`Filter::process_search`]). `properties.pid` is only the
+/// property.
+///
+/// [`Filter::process_search`]: crate::read::Filter::process_search
 ///
 /// A record without the key never matches, not even with `!=`.
 ///
@@ -156,6 +162,22 @@ impl Term {
     /// Returns the type of the values that a condition of order compares.
     pub(super) fn ordered_type(&self) -> OrderedType {
         self.key.ordered_type()
+    }
+
+    /// Returns `true` if it compares the process id, and selects the records of processes.
+    pub(super) fn is_of_process(&self) -> bool {
+        let compares = match self.test {
+            Test::Equal { .. } | Test::Ordered { .. } | Test::Search { .. } => true,
+            Test::Present { .. } => false,
+        };
+        compares && self.key == TermKey::Pid
+    }
+
+    /// Returns `true` if the condition matches that process id.
+    pub(super) fn matches_pid(&self, pid: Option<u32>) -> bool {
+        let pid = pid.map(|pid| RawValue::Number(pid.to_string().into()));
+        let found = pid.map(|pid| TermValue::Value(FoundValue::Json(pid)));
+        self.test.answer(found.as_ref()) == Answer::Matches
     }
 
     /// Returns the result of the condition for a record.

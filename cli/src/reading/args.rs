@@ -7,7 +7,8 @@ use time::OffsetDateTime;
 use super::super::screen::OutputKind;
 use super::super::suggestion;
 use super::super::time::{Bound, Zone, ZoneArgs, parse};
-use super::inputs::NamedInput;
+use super::inputs::{NamedInput, RecordInputs};
+use super::newest::{place_of, session_at};
 use super::operand::{RecordOperand, absent_path, parse_operand};
 use localtel::read::{Filter, Levels, Term};
 use localtel::{Error, Result};
@@ -69,8 +70,13 @@ pub(crate) struct MatchArgs {
         allow_hyphen_values = true
     )]
     pub(crate) event: Vec<String>,
-    /// Records of sessions whose id starts with ID
-    #[arg(id = "localtel.session", long = "session", value_name = "ID")]
+    /// Records of sessions whose id starts with ID; `last` and -1: the newest, -2: the one before
+    #[arg(
+        id = "localtel.session",
+        long = "session",
+        value_name = "ID",
+        allow_negative_numbers = true
+    )]
     pub(crate) session: Option<String>,
     /// Records that have that key
     #[arg(
@@ -123,6 +129,21 @@ pub(crate) enum OwnMatches {
 }
 
 impl MatchArgs {
+    /// Returns the flags with the id of the session that `--session last` or `-2` names.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if there is no such session.
+    pub(crate) fn resolved(&self, inputs: &RecordInputs<'_>) -> Result<Self> {
+        let mut resolved = self.clone();
+        if let Some(session) = &mut resolved.session
+            && let Some(place) = place_of(session)
+        {
+            *session = session_at(session, place, inputs)?;
+        }
+        Ok(resolved)
+    }
+
     /// Returns the time up to which records are shown, and at which following ends.
     ///
     /// # Errors

@@ -66,11 +66,7 @@ impl<'a> RecordInputs<'a> {
 
     /// Returns `true` if all of them can be read again.
     pub(crate) fn are_rereadable(&self) -> bool {
-        self.list.iter().all(|input| match &input.place {
-            InputPlace::Directory(_) => true,
-            InputPlace::File(path) => files::is_regular(path),
-            InputPlace::Stdin => false,
-        })
+        self.list.iter().all(NamedInput::is_rereadable)
     }
 
     /// Returns `true` if the standard input is among them, whose writer may take its time.
@@ -122,6 +118,15 @@ impl NamedInput {
         Self {
             name: "-".to_owned(),
             place: InputPlace::Stdin,
+        }
+    }
+
+    /// Returns `true` if it can be read again.
+    pub(super) fn is_rereadable(&self) -> bool {
+        match &self.place {
+            InputPlace::Directory(_) => true,
+            InputPlace::File(path) => files::is_regular(path),
+            InputPlace::Stdin => false,
         }
     }
 

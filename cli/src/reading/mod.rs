@@ -4,8 +4,10 @@
 
 mod args;
 mod inputs;
+mod newest;
 mod nothing;
 mod operand;
+mod processes;
 mod streams;
 mod unread;
 
@@ -14,5 +16,6 @@ pub(crate) use inputs::{
     InputLabels, NamedInput, OpenInput, RecordInputs, open_directory, reverse_directory,
 };
 pub(crate) use nothing::EmptySelection;
+pub(crate) use processes::of_processes;
 pub(crate) use streams::{Rewriters, Rewritten};
 pub(crate) use unread::UnreadCounts;

@@ -2,9 +2,10 @@
 
 use clap::{Arg, ValueEnum};
 
-use super::super::reading::MatchArgs;
+use super::super::reading::{MatchArgs, RecordInputs};
 use super::super::screen::OutputKind;
 use super::super::show::LineLimit;
+use localtel::Result;
 
 /// Arguments of `sessions`.
 #[derive(Debug, Clone, Default, clap::Args)]
@@ -75,6 +76,17 @@ pub(super) enum SessionFormat {
 }
 
 impl SessionsArgs {
+    /// Returns the arguments with the session that `--session last` names.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if there is no such session.
+    pub(super) fn resolved(&self, inputs: &RecordInputs<'_>) -> Result<Self> {
+        let mut resolved = self.clone();
+        resolved.records = self.records.resolved(inputs)?;
+        Ok(resolved)
+    }
+
     /// Returns how sessions are listed.
     pub(super) fn format(&self) -> SessionFormat {
         match self.output {

@@ -19,7 +19,7 @@ use super::exit::Exit;
 use super::pager::Pager;
 use super::palette::Styles;
 use super::quantity::count;
-use super::reading::{EmptySelection, OwnMatches, RecordInputs};
+use super::reading::{EmptySelection, OwnMatches, RecordInputs, of_processes};
 use super::screen::{Colour, OutputKind, OutputStop, Screen};
 use super::show::LineLimit;
 use super::time::Zone;
@@ -37,6 +37,7 @@ pub(crate) fn run(
     inputs: &RecordInputs<'_>,
     screen: &mut Screen<'_>,
 ) -> Result<Exit> {
+    let args = &args.resolved(inputs)?;
     let zone = args.records.zone.zone(screen)?;
     let own = if args.records.no_own {
         OwnMatches::LeftOut
@@ -44,7 +45,7 @@ pub(crate) fn run(
         OwnMatches::Included
     };
     let range = args.records.range(zone, screen.now)?;
-    let filter = args.records.filter_in(range, own)?;
+    let filter = of_processes(args.records.filter_in(range, own)?, inputs)?;
     let counted = counting::count(inputs, &filter, screen.stderr)?;
     let all = counted.list.sessions();
     let lines = args.lines_or_default(screen.sink);

@@ -7,12 +7,14 @@ use clap::builder::{PossibleValue, TypedValueParser};
 use clap::{Arg, Command};
 
 use super::super::columns::Columns;
-use super::super::reading::{MatchArgs, RecordInputs};
-use super::super::screen::OutputKind;
+use super::super::reading::{MatchArgs, RecordInputs, of_processes};
+use super::super::screen::{OutputKind, Screen};
 use super::super::suggestion;
+use super::super::time::Zone;
 use super::super::view::Format;
 use super::context::ContextArgs;
 use super::wanted::WantedArgs;
+use localtel::read::Filter;
 use localtel::{Error, Result};
 
 /// Arguments of `show` and `tail`.
@@ -205,6 +207,34 @@ impl FromStr for LineLimit {
 }
 
 impl ShowArgs {
+    /// Builds the filter for a screen.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error that names the invalid flag and the expected value, or an error if a
+    /// directory cannot be listed.
+    pub(super) fn filter(
+        &self,
+        zone: Zone,
+        inputs: &RecordInputs<'_>,
+        screen: &Screen<'_>,
+    ) -> Result<Filter> {
+        let filter = self.records.filter(zone, screen.sink, screen.now)?;
+        of_processes(filter, inputs)
+    }
+
+    /// Checks the arguments, and returns them with the session that `--session last` names.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if flags or inputs cannot be combined, or if there is no such session.
+    pub(super) fn resolved(&self, inputs: &RecordInputs<'_>) -> Result<Self> {
+        self.check(inputs)?;
+        let mut resolved = self.clone();
+        resolved.records = self.records.resolved(inputs)?;
+        Ok(resolved)
+    }
+
     /// Returns the arguments of `tail`, which always follows.
     pub(crate) fn into_tail(mut self) -> Self {
         self.follow = true;

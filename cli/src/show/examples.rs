@@ -3,7 +3,7 @@
 /// Notes and examples for `show`.
 pub(crate) const SHOW_EXAMPLES: &str = "\
 Keys of conditions: timestamp level source target event message session seq span, and any property. \
-A missing key never matches, not even with `!=`. With -S or -U, all records are shown unless -n is given.
+A missing key never matches, not even with `!=`. `pid` matches all records of a process. With -S or -U, all records are shown unless -n is given.
 
 Examples:
   localtel show                                the last 1000 records
@@ -17,7 +17,7 @@ Examples:
 /// Notes and examples for `tail`.
 pub(crate) const TAIL_EXAMPLES: &str = "\
 Keys of conditions: timestamp level source target event message session seq span, and any property. \
-A missing key never matches, not even with `!=`.
+A missing key never matches, not even with `!=`. `pid` matches all records of a process.
 
 Examples:
   localtel tail                    the last 10 records, then each new one

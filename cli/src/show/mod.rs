@@ -50,9 +50,9 @@ pub(crate) fn run(
     inputs: &RecordInputs<'_>,
     screen: &mut Screen<'_>,
 ) -> Result<Exit> {
-    args.check(inputs)?;
+    let args = &args.resolved(inputs)?;
     let zone = args.records.zone.zone(screen)?;
-    let filter = args.records.filter(zone, screen.sink, screen.now)?;
+    let filter = args.filter(zone, inputs, screen)?;
     let lines = args.lines_or_default(screen.sink, inputs);
     // Opened before the pager, so that what cannot be opened is reported on the screen.
     let cursor = args
@@ -273,6 +273,7 @@ impl<'a> Show<'a> {
         mut merged: Merged,
         out: &mut dyn Write,
     ) -> std::result::Result<(), OutputStop> {
+        self.shown.learn_processes();
         loop {
             if !merged.is_next_read() {
                 out.flush()?;
@@ -398,6 +399,7 @@ impl<'a> Show<'a> {
         context: &mut FollowContext<'_>,
     ) -> std::result::Result<(), OutputStop> {
         self.set_inputs(&followers.inputs());
+        self.shown.learn_processes();
         let mut is_first = true;
         loop {
             let is_over = context.end.is_some_and(|end| end <= Timestamp::now());

@@ -26,6 +26,9 @@ pub(super) struct ShownLines<'a> {
     pub(super) rewriters: Rewriters,
     /// The input of the lines.
     input: usize,
+    /// The filter with the processes that begin in the lines, if these are read in the order in
+    /// which they are written.
+    learned: Option<Filter>,
     bytes: Vec<u8>,
     days: DayRange,
     /// The end of each record in `bytes`, if only the first ones are wanted.
@@ -45,6 +48,7 @@ impl<'a> ShownLines<'a> {
             rewriters: labels.rewriters(),
             labels,
             input: 0,
+            learned: None,
             bytes: Vec::new(),
             days: DayRange::default(),
             ends: Vec::new(),
@@ -55,9 +59,25 @@ impl<'a> ShownLines<'a> {
         }
     }
 
+    /// Shows the records of processes that begin later, too, if conditions on `pid` match them: of
+    /// records that are read in the order in which they are written.
+    pub(super) fn learn_processes(&mut self) {
+        let filter = &self.line_filter.filter;
+        self.learned = filter.process_search().map(|_| filter.clone());
+    }
+
     /// Returns `true` if the filter passes a record, and counts it.
     pub(super) fn passes(&mut self, raw: &RawRecord<'_>) -> bool {
-        match self.line_filter.filter.verdict(raw) {
+        let filter = match &mut self.learned {
+            Some(learned) => {
+                if let Some(more) = learned.with_session_of(raw) {
+                    *learned = more;
+                }
+                learned
+            }
+            None => &self.line_filter.filter,
+        };
+        match filter.verdict(raw) {
             FilterVerdict::Passes => {
                 self.matched += 1;
                 true

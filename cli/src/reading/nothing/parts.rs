@@ -91,7 +91,7 @@ pub(super) fn parts_of(args: &MatchArgs, filter: &Filter) -> Vec<SelectionPart> 
         add(PartKind::Grep(pattern.clone()), typed, filter);
     }
     for term in args.terms() {
-        let filter = Filter::new().term(term.clone());
+        let filter = Filter::new().term(term.clone()).of_processes_in(filter);
         let kind = PartKind::Condition(term.clone());
         add(kind, term.to_string(), filter);
     }

@@ -75,3 +75,33 @@ fn a_directory_that_appears_is_shown_from_its_start() {
         format!("waiting for {}, which does not exist yet\n", path.display())
     );
 }
+
+#[test]
+fn a_process_that_begins_later_is_followed_by_its_id() {
+    let of_process = |seq: u64, session: u8| {
+        let line = record(seq, "INFO");
+        line.replace("8000-000000000000", &format!("8000-00000000000{session}"))
+    };
+    let start = |seq, session, pid: u32| {
+        let line = of_process(seq, session).replace(
+            r#""target":"app","event":"e""#,
+            r#""target":"localtel","event":"session""#,
+        );
+        line.replace("\"n\":", &format!("\"pid\":{pid},\"n\":"))
+    };
+    let home = home(&[start(0, 1, 4201) + &of_process(1, 1) + &start(2, 2, 4202)]);
+    let output = ShownOutput::default();
+    let shown = output.clone();
+    let path = home.path().to_owned();
+    let tail = std::thread::Builder::new()
+        .spawn(move || {
+            let args = args(&["-f", "-n", "all", "--json", "-m4", "pid=4201"]);
+            run_on(&args, &path, OutputKind::Pipe, output)
+        })
+        .unwrap();
+    wait_for(&shown, "\"seq\":1,");
+    let later = start(3, 3, 4201) + &of_process(4, 2) + &of_process(5, 3);
+    append(home.path(), 1, &later);
+    assert_eq!(tail.join().unwrap().0.unwrap(), Exit::Done);
+    assert_eq!(seqs(&shown.text()), [0, 1, 3, 5]);
+}
