@@ -277,13 +277,14 @@ impl Filter {
         // The expression is checked last, since it takes the longest.
         match &self.grep {
             Some(grep) if !grep.matches(raw) => FilterVerdict::Fails,
-            Some(_) | None if self.leaves_out(raw) => FilterVerdict::Own,
+            Some(_) | None if self.leaves_out_own(raw) => FilterVerdict::Own,
             Some(_) | None => verdict,
         }
     }
 
-    /// Returns `true` if it is a record of localtel itself that is left out.
-    fn leaves_out(&self, raw: &RawRecord<'_>) -> bool {
+    /// Returns `true` if [`Filter::without_own`] leaves the record out, whatever the other
+    /// conditions are.
+    pub fn leaves_out_own(&self, raw: &RawRecord<'_>) -> bool {
         self.own == OwnRecords::LeftOut
             && OwnEvent::of_raw(raw).is_some_and(OwnEvent::is_about_recording)
     }

@@ -200,6 +200,10 @@ impl Context {
         shown.note(line, raw);
         let is_open = self.kept.is_some() || !shown.is_complete();
         let is_match = is_open && shown.passes(raw);
+        if shown.line_filter.filter.leaves_out_own(raw) {
+            // It is hidden around other records, too.
+            return;
+        }
         let stored = || {
             Rc::new(StoredLine {
                 input: shown.input_of_lines(),
