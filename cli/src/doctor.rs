@@ -1,9 +1,8 @@
 //! `doctor`: prints problems and the next step for each. The library's `admin` finds them.
 
-use std::io::{self, Write};
-
 use localtel::admin::{Environment, Finding, FindingKind, Findings, Location};
 
+use super::cells::{LongWords, wrapped};
 use super::exit::Exit;
 use super::failure::Failure;
 use super::sanitize::{SafeJson, Sanitized};
@@ -42,7 +41,12 @@ pub(crate) fn run(
         let json = serde_json::to_string(&found)?;
         writeln!(screen.stdout, "{}", SafeJson(&json))?;
     } else {
-        print(location, &found, screen.stdout)?;
+        let cells = screen.text_cells();
+        for line in lines_of(location, &found) {
+            let line = Sanitized(&line).to_string();
+            let shown = wrapped(&line, cells, 2, LongWords::Kept);
+            writeln!(screen.stdout, "{shown}")?;
+        }
     }
     Ok(if found.findings.is_empty() {
         Exit::Done
@@ -51,30 +55,25 @@ pub(crate) fn run(
     })
 }
 
-fn print(location: &Location, found: &Findings, out: &mut dyn Write) -> io::Result<()> {
+/// Returns the problems with their next steps, and whether anything is recorded.
+fn lines_of(location: &Location, found: &Findings) -> Vec<String> {
+    let mut lines = Vec::new();
     match (found.findings.is_empty(), found.directory_exists) {
-        (true, true) => writeln!(out, "no problems found")?,
-        (true, false) => writeln!(out, "{}", Sanitized(&nothing_found(location)))?,
+        (true, true) => lines.push("no problems found".to_owned()),
+        (true, false) => lines.push(nothing_found(location)),
         (false, _) => {}
     }
     for Finding { what, next, .. } in &found.findings {
-        writeln!(out, "{}; next: {}", Sanitized(what), Sanitized(next))?;
+        lines.push(format!("{what}; next: {next}"));
     }
     if let Some(masked) = found.secret_names.masked() {
         let command = location.command("policy property NAME keep");
-        writeln!(
-            out,
-            "masked because their names suggest secrets: {}; to keep one: {}",
-            Sanitized(&masked),
-            Sanitized(&command)
-        )?;
+        let masked = format!("masked because their names suggest secrets: {masked}");
+        lines.push(format!("{masked}; to keep one: {command}"));
     }
-    writeln!(
-        out,
-        "recording: {}, because {}",
-        found.answer.recording,
-        Sanitized(&found.answer.because)
-    )
+    let (recording, because) = (found.answer.recording, &found.answer.because);
+    lines.push(format!("recording: {recording}, because {because}"));
+    lines
 }
 
 fn nothing_found(location: &Location) -> String {

@@ -254,6 +254,29 @@ fn rows_wrap_at_80_columns_and_values_are_cut() {
     assert_eq!(ends.len(), 1, "the numbers end in one column: {wide:?}");
 }
 
+/// 30: Do texts and tables fit 80 columns?
+#[test]
+fn texts_and_tables_fit_80_columns() {
+    let home = QuestionHome::new();
+    for typed in [
+        "localtel status",
+        "localtel --app cloudctl status",
+        "localtel doctor --all --full-at 100",
+        "localtel explain --all",
+        "localtel profiles --all",
+        "localtel sessions -n 20",
+        "localtel show --help",
+    ] {
+        let answer = home.ask_at_terminal(80, typed);
+        let too_wide = answer.out.lines().find(|line| {
+            // Commands and paths stay whole.
+            line.width() > 80 && !line.contains(['`', '/'])
+        });
+        assert_eq!(too_wide, None, "{typed}");
+        assert!(!answer.out.is_empty(), "{typed}: {answer:?}");
+    }
+}
+
 /// 30: Does nothing in a record reach the terminal as a command?
 #[test]
 fn a_hostile_name_is_shown_and_not_obeyed() {
