@@ -11,6 +11,7 @@ mod memory;
 mod program;
 mod redaction;
 mod sites;
+mod spans;
 
 use crate::Result;
 use crate::effort::Effort;
@@ -24,6 +25,7 @@ pub(crate) fn run(effort: Effort) -> Result<Section> {
         counted::measure()?,
         errors::measure(effort)?,
         dependency::measure(effort)?,
+        spans::measure(effort)?,
         growth::measure(effort)?,
         directory::measure(effort)?,
         redaction::measure(effort)?,
@@ -48,6 +50,7 @@ pub(crate) fn child(arguments: &[&str]) -> Result<()> {
         ["errors", rest @ ..] => errors::child(rest),
         ["growth", rest @ ..] => growth::child(rest),
         ["directory", rest @ ..] => directory::child(rest),
+        ["spans", rest @ ..] => spans::child(rest),
         _ => Err("unknown measurement of `costs`".into()),
     }
 }
@@ -73,6 +76,10 @@ pauses shorter than the worker lingers, and the medians are compared.
 
 *A dependency's events and spans* at level TRACE are not recorded. They are emitted in a loop beside a layer that \
 formats from INFO up: without localtel, with its layer and filter, and with its layer only, each in a process of its own.
+
+*A span* with three fields is opened, entered, exited and closed, without an event in it, in bursts of 64 whose records \
+the worker writes before the next one. localtel records it when it closes, or not (the default); the peer is \
+`fmt().json()` with and without `FmtSpan::CLOSE`. Each process measures one of these, and they take turns.
 
 *Redaction* is the additional time of an event under the default policy, compared with one that keeps secrets in \
 messages, for messages of 40, 200 and 4,000 bytes, with and without a secret. Every message is searched.
