@@ -4,6 +4,7 @@ use clap::{Parser, Subcommand};
 
 use super::screen::ColourChoice;
 use super::selection::SelectionArgs;
+use super::time::ZoneArgs;
 use super::{
     clear, consent, doctor, explain, manual, policy, profiles, record, report, run, sessions, show,
     status,
@@ -94,7 +95,36 @@ pub(crate) enum AppCommand {
     Doctor(doctor::DoctorArgs),
 }
 
+impl AnyCommand {
+    /// Returns the flags that select the zone of times.
+    pub(crate) fn zone(&self) -> ZoneArgs {
+        match self {
+            Self::OnPlace(command) => command.zone(),
+            Self::Record(_) | Self::Run(_) | Self::Completions(_) | Self::Man(_) => {
+                ZoneArgs::default()
+            }
+        }
+    }
+}
+
 impl AppCommand {
+    fn zone(&self) -> ZoneArgs {
+        match self {
+            Self::Show(args) | Self::Tail(args) => args.records.zone,
+            Self::Sessions(args) => args.records.zone,
+            Self::Clear(args) => args.zone,
+            Self::Status(args) => args.zone,
+            Self::Explain(args) => args.zone,
+            Self::Report(args) => args.zone,
+            Self::Profiles(args) => args.zone,
+            Self::Enable(_)
+            | Self::Disable(_)
+            | Self::Reset
+            | Self::Policy(_)
+            | Self::Doctor(_) => ZoneArgs::default(),
+        }
+    }
+
     /// Returns `true` if the command is to be run for each application.
     pub(crate) const fn is_for_all(&self) -> bool {
         match self {

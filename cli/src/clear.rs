@@ -32,7 +32,7 @@ pub(crate) struct ClearArgs {
     dry_run: bool,
     /// The zone of times.
     #[command(flatten)]
-    zone: ZoneArgs,
+    pub(crate) zone: ZoneArgs,
 }
 
 impl ClearArgs {

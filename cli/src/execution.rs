@@ -16,7 +16,7 @@ use super::reading::{MatchArgs, NamedInput, RecordInputs};
 use super::sanitize::Sanitized;
 use super::screen::{Colour, ColourChoice, OutputKind, Screen};
 use super::selection::{Selected, SelectionArgs, unnamed};
-use super::time::moment;
+use super::time::{Zone, moment};
 use super::{
     clear, consent, doctor, explain, manual, policy, profiles, record, report, run, selection,
     sessions, show, status, suggestion,
@@ -141,7 +141,10 @@ fn dispatch(
 ) -> Result<Exit, Failure> {
     let selection = &arguments.selection;
     let typed = TypedLine { words, selection };
-    let find = || selection::find(selection, environment);
+    // A zone that cannot be read does not keep a command that shows no time from running.
+    let zone = arguments.command.zone().zone(screen);
+    let zone = zone.unwrap_or(Zone::UTC);
+    let find = || selection::find(selection, environment, zone);
     match arguments.command {
         // The schema does not depend on an application.
         AnyCommand::OnPlace(AppCommand::Explain(args)) if args.is_of_no_place() => {

@@ -23,7 +23,7 @@ pub(crate) struct ProfilesArgs {
     pub(crate) all: bool,
     /// The zone of times, except in JSON.
     #[command(flatten)]
-    zone: ZoneArgs,
+    pub(crate) zone: ZoneArgs,
 }
 
 /// Lists the profiles, the default one first.

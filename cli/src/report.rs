@@ -8,6 +8,7 @@ use super::exit::Exit;
 use super::failure::Failure;
 use super::sanitize::SafeJson;
 use super::screen::Screen;
+use super::time::{Zone, ZoneArgs, moment};
 
 /// Arguments of `report`.
 #[derive(Debug, clap::Args)]
@@ -21,6 +22,9 @@ pub(crate) struct ReportArgs {
     /// Do this for each application that has telemetry
     #[arg(id = "localtel.all", long = "all")]
     pub(crate) all: bool,
+    /// The zone of times, except in JSON.
+    #[command(flatten)]
+    pub(crate) zone: ZoneArgs,
 }
 
 /// Prints a report.
@@ -32,6 +36,7 @@ pub(crate) fn run(
     if args.last {
         return print_last(location, args, screen);
     }
+    let zone = args.zone.zone(screen)?;
     let report = location.report();
     if args.json {
         let text = serde_json::to_string(&report)?;
@@ -40,13 +45,13 @@ pub(crate) fn run(
         writeln!(screen.stdout, "{report}")?;
     }
     if location.command_name().is_none() {
-        print_missing_fields(location, screen);
+        print_missing_fields(location, zone, screen);
     }
     Ok(Exit::Done)
 }
 
 /// Reports on stderr that fields are missing, and where the last complete report is.
-fn print_missing_fields(location: &Location, screen: &mut Screen<'_>) {
+fn print_missing_fields(location: &Location, zone: Zone, screen: &mut Screen<'_>) {
     let application = location
         .name()
         .map_or("the application", |name| name.as_str());
@@ -54,7 +59,7 @@ fn print_missing_fields(location: &Location, screen: &mut Screen<'_>) {
         Ok(Some(record)) => format!(
             "`{}` prints its report of {}",
             location.command("report --last"),
-            record.timestamp
+            zone.text(moment(record.timestamp))
         ),
         Ok(None) | Err(_) => "no report was recorded yet".to_owned(),
     };

@@ -13,6 +13,7 @@ use localtel::{Error, ErrorKind};
 
 use super::failure::Failure;
 use super::quantity::size;
+use super::time::{Zone, moment};
 
 /// Options that select the location.
 #[derive(Debug, Clone, Default, Args)]
@@ -226,16 +227,20 @@ fn none_named(args: &SelectionArgs) -> Failure {
 }
 
 /// Finds the selected location. Without a name or a directory it is the only application with
-/// telemetry.
+/// telemetry. Messages have times in that zone.
 ///
 /// # Errors
 ///
 /// Returns an error if the location is ambiguous, or if its directory belongs to another
 /// application or profile than the options name.
-pub(crate) fn find(args: &SelectionArgs, environment: &Environment) -> Result<Location, Failure> {
+pub(crate) fn find(
+    args: &SelectionArgs,
+    environment: &Environment,
+    zone: Zone,
+) -> Result<Location, Failure> {
     let selection = args.of_one()?;
     let Some(location) = Location::find(&selection, environment)? else {
-        return find_only(args, environment);
+        return find_only(args, environment, zone);
     };
     let below = location.telemetry_below();
     let Some(first) = below.first() else {
@@ -263,7 +268,11 @@ pub(crate) fn unnamed(error: Error, location: &Location) -> Failure {
 }
 
 /// Finds the only application that has telemetry below the state directory.
-fn find_only(args: &SelectionArgs, environment: &Environment) -> Result<Location, Failure> {
+fn find_only(
+    args: &SelectionArgs,
+    environment: &Environment,
+    zone: Zone,
+) -> Result<Location, Failure> {
     let root = Location::root(environment)?;
     let profile = args.profile.clone().unwrap_or_default();
     let all = Location::all(environment)?;
@@ -274,7 +283,7 @@ fn find_only(args: &SelectionArgs, environment: &Environment) -> Result<Location
             location.check()?;
             Ok(location)
         }
-        [..] => Err(several_in(&root, &all, profile)),
+        [..] => Err(several_in(&root, &all, profile, zone)),
     }
 }
 
@@ -297,11 +306,11 @@ fn none_in(root: &Path, environment: &Environment) -> Failure {
         .hint(format!("`localtel --app {first} doctor` shows its owner"))
 }
 
-fn several_in(root: &Path, all: &[Location], profile: Profile) -> Failure {
+fn several_in(root: &Path, all: &[Location], profile: Profile, zone: Zone) -> Failure {
     let names: Vec<String> = all.iter().map(Location::to_string).collect();
     let width = names.iter().map(String::len).max().unwrap_or(0);
     let lines = names.iter().zip(all).map(|(name, location)| {
-        let overview = overview(location);
+        let overview = overview(location, zone);
         format!("{name:width$}  {overview}")
     });
     let message = format!(
@@ -320,7 +329,7 @@ fn several_in(root: &Path, all: &[Location], profile: Profile) -> Failure {
 const BELOW_SHOWN_MAX: usize = 10;
 
 /// Returns the size and the age of the records in a clause.
-fn overview(location: &Location) -> String {
+fn overview(location: &Location, zone: Zone) -> String {
     match location.segments() {
         Err(error) => error.chain(),
         Ok(segments) => {
@@ -328,7 +337,7 @@ fn overview(location: &Location) -> String {
             let last = segments.iter().filter_map(|segment| segment.last).max();
             last.map_or_else(
                 || format!("{bytes:>10}  no records"),
-                |last| format!("{bytes:>10}  last record {last}"),
+                |last| format!("{bytes:>10}  last record {}", zone.text(moment(last))),
             )
         }
     }
@@ -343,6 +352,11 @@ mod tests {
     use localtel::admin::KnownApplication;
 
     use super::*;
+
+    /// Finds a location, with times in UTC.
+    fn find(args: &SelectionArgs, environment: &Environment) -> Result<Location, Failure> {
+        super::find(args, environment, Zone::UTC)
+    }
 
     fn named(app: Option<&str>, dir: Option<&str>, profile: Option<&str>) -> SelectionArgs {
         SelectionArgs {
@@ -499,6 +513,22 @@ mod tests {
             "{text}"
         );
         assert!(text.contains("\nhint: localtel --app one"), "{text}");
+    }
+
+    #[test]
+    fn the_list_of_applications_has_times_in_the_zone() {
+        let (home, environment) = home();
+        let line = r#"{"timestamp":"2026-11-21T08:15:30.123456Z","level":"INFO","source":"s","target":"t","session":"01936f0e-0000-7000-8000-000000000000","seq":0}"#;
+        for source in ["one", "two"] {
+            let path = home.path().join(source).join("telemetry");
+            std::fs::create_dir_all(&path).unwrap();
+            std::fs::write(path.join("events.000001.jsonl"), format!("{line}\n")).unwrap();
+        }
+        let zone = "+02:00".parse().unwrap();
+        let failure = super::find(&SelectionArgs::default(), &environment, zone).unwrap_err();
+        let text = failure.text("localtel");
+        let last = "last record 2026-11-21T10:15:30.123456+02:00";
+        assert!(text.contains(last), "{text}");
     }
 
     #[test]

@@ -25,7 +25,7 @@ pub(crate) struct StatusArgs {
     pub(crate) json: bool,
     /// The zone of times, except in JSON.
     #[command(flatten)]
-    zone: ZoneArgs,
+    pub(crate) zone: ZoneArgs,
 }
 
 /// Prints the status as text or JSON.

@@ -40,7 +40,7 @@ pub(crate) struct ExplainArgs {
     pub(crate) all: bool,
     /// The zone of times, except in JSON.
     #[command(flatten)]
-    zone: ZoneArgs,
+    pub(crate) zone: ZoneArgs,
 }
 
 impl ExplainArgs {
