@@ -133,10 +133,7 @@ pub(crate) fn sources(root: &Path) -> Result<Vec<Source>> {
 
 /// Finds possible sources that cannot be entered, in the order of their names.
 pub(crate) fn inaccessible_sources(root: &Path) -> Vec<Source> {
-    let is_inaccessible = |source: &Source| {
-        let facts = facts_at(&under(root, source));
-        facts.is_err_and(|error| error.kind() == io::ErrorKind::PermissionDenied)
-    };
+    let is_inaccessible = |source: &Source| is_denied(facts_at(&under(root, source)));
     sorted(root, is_inaccessible).unwrap_or_default()
 }
 
@@ -177,16 +174,38 @@ fn sorted<T: FromStr + Ord>(path: &Path, is_one: impl Fn(&T) -> bool) -> io::Res
     Ok(found)
 }
 
-/// Returns the telemetry directories one or two levels below a directory that is not one itself.
+/// Returns the telemetry directories one or two levels below a directory that is not one itself,
+/// and those in a usual place that this user cannot list.
 pub(crate) fn telemetry_below(path: &Path) -> Vec<PathBuf> {
     if holds_telemetry(path) {
         return Vec::new();
     }
+    let with_leaf = entries_in(path).flat_map(|child| [child.join(LEAF), child]);
+    let is_telemetry = |path: &PathBuf| holds_telemetry(path) || is_closed_leaf(path);
+    with_leaf.filter(is_telemetry).collect()
+}
+
+/// Returns the directories below one that this user cannot enter, and that may have telemetry.
+pub(crate) fn inaccessible_below(path: &Path) -> Vec<PathBuf> {
+    let is_closed = |child: &PathBuf| is_denied(facts_at(&child.join(LEAF)));
+    entries_in(path).filter(is_closed).collect()
+}
+
+/// Returns what is in a directory that is not reached through a symbolic link, in order.
+fn entries_in(path: &Path) -> impl Iterator<Item = PathBuf> {
     let mut names = own_names_in(path);
     names.sort();
-    let children = names.into_iter().map(|name| path.join(name));
-    let with_leaf = children.flat_map(|child| [child.join(LEAF), child]);
-    with_leaf.filter(|path| holds_telemetry(path)).collect()
+    names.into_iter().map(|name| path.join(name))
+}
+
+/// Returns `true` if a directory has the name of one with telemetry and cannot be listed.
+fn is_closed_leaf(path: &Path) -> bool {
+    let is_leaf = path.file_name().is_some_and(|name| name == LEAF);
+    is_leaf && is_directory(path) && is_denied(names_in(path))
+}
+
+fn is_denied<T>(result: io::Result<T>) -> bool {
+    result.is_err_and(|error| error.kind() == io::ErrorKind::PermissionDenied)
 }
 
 /// Lists the names in a directory that is not reached through a symbolic link.

@@ -2,6 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
+use super::reading::MatchArgs;
 use super::screen::ColourChoice;
 use super::selection::SelectionArgs;
 use super::time::ZoneArgs;
@@ -108,6 +109,24 @@ impl AnyCommand {
 }
 
 impl AppCommand {
+    /// Returns the flags that select records, if it reads any.
+    pub(crate) fn records(&self) -> Option<&MatchArgs> {
+        match self {
+            Self::Show(args) | Self::Tail(args) => Some(&args.records),
+            Self::Sessions(args) => Some(&args.records),
+            Self::Clear(_)
+            | Self::Status(_)
+            | Self::Explain(_)
+            | Self::Report(_)
+            | Self::Enable(_)
+            | Self::Disable(_)
+            | Self::Reset
+            | Self::Profiles(_)
+            | Self::Policy(_)
+            | Self::Doctor(_) => None,
+        }
+    }
+
     fn zone(&self) -> ZoneArgs {
         match self {
             Self::Show(args) | Self::Tail(args) => args.records.zone,

@@ -15,7 +15,7 @@ use super::host::LOCALTEL;
 use super::reading::{MatchArgs, NamedInput, RecordInputs};
 use super::sanitize::Sanitized;
 use super::screen::{Colour, ColourChoice, OutputKind, Screen};
-use super::selection::{Selected, SelectionArgs, unnamed};
+use super::selection::{AllLocations, LeftOut, Selected, SelectionArgs, unnamed};
 use super::time::{Zone, moment};
 use super::{
     clear, consent, doctor, explain, manual, policy, profiles, record, report, run, selection,
@@ -154,21 +154,8 @@ fn dispatch(
             let text = args.text_to_test().unwrap_or_default();
             policy::test(text, environment, screen)
         }
-        AnyCommand::OnPlace(AppCommand::Show(args)) if args.records.has_paths() => {
-            let inputs = inputs_of_paths(&args.records, selection, environment)?;
-            Ok(show::run(&args, &RecordInputs::of(inputs), screen)?)
-        }
-        AnyCommand::OnPlace(AppCommand::Tail(args)) if args.records.has_paths() => {
-            let inputs = inputs_of_paths(&args.records, selection, environment)?;
-            Ok(show::run(
-                &args.into_tail(),
-                &RecordInputs::of(inputs),
-                screen,
-            )?)
-        }
-        AnyCommand::OnPlace(AppCommand::Sessions(args)) if args.records.has_paths() => {
-            let inputs = inputs_of_paths(&args.records, selection, environment)?;
-            Ok(sessions::run(&args, &RecordInputs::of(inputs), screen)?)
+        AnyCommand::OnPlace(command) if command.records().is_some_and(MatchArgs::has_paths) => {
+            on_paths(command, selection, environment, screen)
         }
         AnyCommand::OnPlace(
             command @ (AppCommand::Show(_)
@@ -177,14 +164,17 @@ fn dispatch(
             | AppCommand::Status(_)),
         ) => match find_or_wait(&command, selection, environment, screen)? {
             Selected::Named(location) => on_named(command, &location, typed, environment, screen),
-            Selected::All(locations) => on_all(command, &locations, selection, environment, screen),
+            Selected::All(all) => {
+                all.left_out.print(screen);
+                let exit = on_all(command, &all.list, selection, environment, screen)?;
+                Ok(all.left_out.exit(exit))
+            }
         },
         AnyCommand::OnPlace(command) if command.is_for_all() => {
-            let locations = match selection::find_all(selection, environment)? {
-                Selected::Named(location) => vec![*location],
-                Selected::All(locations) => locations,
-            };
-            on_each(&command, &locations, environment, screen)
+            let all = selection::find_all(selection, environment)?.into_all();
+            all.left_out.print(screen);
+            let exit = on_each(&command, &all.list, environment, screen)?;
+            Ok(all.left_out.exit(exit))
         }
         AnyCommand::OnPlace(command) => on_named(command, &find()?, typed, environment, screen),
         AnyCommand::Record(args) => {
@@ -231,7 +221,7 @@ fn find_or_wait(
                 "waiting for an application, since none has telemetry below {} yet",
                 Sanitized(&root.display().to_string())
             ));
-            Ok(Selected::All(Vec::new()))
+            Ok(Selected::All(AllLocations::default()))
         }
         selected => selected,
     }
@@ -270,34 +260,66 @@ fn on_named(
     with_suggestion(outcome, hint, screen)
 }
 
-/// Returns the files and directories on the command line, which are read instead of an application.
-fn inputs_of_paths(
-    args: &MatchArgs,
+/// Runs a command on the files and directories on its command line instead of an application.
+fn on_paths(
+    command: AppCommand,
     selection: &SelectionArgs,
     environment: &Environment,
-) -> Result<Vec<NamedInput>, Failure> {
+    screen: &mut Screen<'_>,
+) -> Result<Exit, Failure> {
     if !selection.app.is_empty() || selection.dir.is_some() || selection.profile.is_some() {
         let message = "files and directories are read instead of an application";
         return Err(Failure::usage(message).hint("leave out --app, --dir and --profile"));
     }
-    let mut inputs = Vec::new();
-    for input in args.paths()? {
-        match input.directory() {
-            Some(directory) => {
-                let selection = SelectionArgs {
-                    dir: Some(directory.to_owned()),
-                    ..SelectionArgs::default()
-                };
-                let locations = match selection::find_all(&selection, environment)? {
-                    Selected::Named(location) => vec![*location],
-                    Selected::All(locations) => locations,
-                };
-                inputs.extend(locations.iter().map(NamedInput::of_location));
+    let paths = command.records().map(MatchArgs::paths);
+    let (inputs, left_out) = inputs_of(paths.transpose()?.unwrap_or_default(), environment)?;
+    left_out.print(screen);
+    let inputs = RecordInputs::of(inputs);
+    let exit = match command {
+        AppCommand::Show(args) => show::run(&args, &inputs, screen)?,
+        AppCommand::Tail(args) => show::run(&args.into_tail(), &inputs, screen)?,
+        AppCommand::Sessions(args) => sessions::run(&args, &inputs, screen)?,
+        AppCommand::Clear(_)
+        | AppCommand::Status(_)
+        | AppCommand::Explain(_)
+        | AppCommand::Report(_)
+        | AppCommand::Enable(_)
+        | AppCommand::Disable(_)
+        | AppCommand::Reset
+        | AppCommand::Profiles(_)
+        | AppCommand::Policy(_)
+        | AppCommand::Doctor(_) => return Err(Failure::usage("this command reads no files")),
+    };
+    Ok(left_out.exit(exit))
+}
+
+/// Returns files, and the telemetry in directories. What is wrong with one of several directories
+/// does not keep the others from being read.
+fn inputs_of(
+    paths: Vec<NamedInput>,
+    environment: &Environment,
+) -> Result<(Vec<NamedInput>, LeftOut), Failure> {
+    let (mut inputs, mut left_out) = (Vec::new(), LeftOut::default());
+    let is_only = paths.len() == 1;
+    for input in paths {
+        let Some(directory) = input.directory() else {
+            inputs.push(input);
+            continue;
+        };
+        let selection = SelectionArgs {
+            dir: Some(directory.to_owned()),
+            ..SelectionArgs::default()
+        };
+        match selection::find_all(&selection, environment).map(Selected::into_all) {
+            Ok(all) => {
+                inputs.extend(all.list.iter().map(NamedInput::of_location));
+                left_out.append(all.left_out);
             }
-            None => inputs.push(input),
+            Err(failure) if is_only => return Err(failure),
+            Err(failure) => left_out.refuse(failure),
         }
     }
-    Ok(inputs)
+    Ok((inputs, left_out))
 }
 
 /// Runs a command that reads on several locations.
@@ -312,7 +334,7 @@ fn on_all(
     match (command, locations) {
         (AppCommand::Tail(args), _) => {
             let list_again = || match selection::find_all(selection, environment) {
-                Ok(Selected::All(locations)) => list(&locations),
+                Ok(Selected::All(all)) => list(&all.list),
                 Ok(Selected::Named(_)) | Err(_) => Vec::new(),
             };
             let inputs = RecordInputs::that_grow(list(locations), &list_again);

@@ -229,9 +229,16 @@ impl Location {
     }
 
     /// Returns the telemetry directories below that of the default profile, if that one is not one
-    /// itself and contains no file of localtel: the directory named is a level or two too high.
+    /// itself and contains no file of localtel: the directory named is a level or two too high. One
+    /// in a usual place that this user cannot list is among them.
     pub fn telemetry_below(&self) -> Vec<PathBuf> {
         directory::telemetry_below(&self.base)
+    }
+
+    /// Returns the directories below that of the default profile that this user cannot enter, and
+    /// that may have telemetry.
+    pub fn inaccessible_below(&self) -> Vec<PathBuf> {
+        directory::inaccessible_below(&self.base)
     }
 
     /// Returns the same application's profile of that name.

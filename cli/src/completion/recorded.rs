@@ -131,7 +131,7 @@ impl<'e> RecordedNames<'e> {
 fn locations(selection: &SelectionArgs, environment: &Environment) -> Vec<Location> {
     match find_all(selection, environment) {
         Ok(Selected::Named(location)) => vec![*location],
-        Ok(Selected::All(all)) => all,
+        Ok(Selected::All(all)) => all.list,
         Err(_) => Vec::new(),
     }
 }
