@@ -16,6 +16,7 @@ use super::reading::{MatchArgs, NamedInput, RecordInputs};
 use super::sanitize::Sanitized;
 use super::screen::{Colour, ColourChoice, OutputKind, Screen};
 use super::selection::{AllLocations, LeftOut, Selected, SelectionArgs, unnamed};
+use super::show::ShowArgs;
 use super::time::{Zone, moment};
 use super::{
     clear, consent, doctor, explain, manual, policy, profiles, record, report, run, selection,
@@ -207,7 +208,7 @@ fn dispatch(
     }
 }
 
-/// Finds the locations that a command reads. `tail` waits for the first application.
+/// Finds the locations that a command reads. One that follows waits for the first application.
 fn find_or_wait(
     command: &AppCommand,
     selection: &SelectionArgs,
@@ -215,7 +216,7 @@ fn find_or_wait(
     screen: &mut Screen<'_>,
 ) -> Result<Selected, Failure> {
     match selection::find_all(selection, environment) {
-        Err(failure) if matches!(command, AppCommand::Tail(_)) => {
+        Err(failure) if command.follows() => {
             let root = selection::empty_root(selection, environment).ok_or(failure)?;
             screen.print_message(format_args!(
                 "waiting for an application, since none has telemetry below {} yet",
@@ -330,30 +331,47 @@ fn on_all(
     environment: &Environment,
     screen: &mut Screen<'_>,
 ) -> Result<Exit, Failure> {
-    let list = |locations: &[Location]| locations.iter().map(NamedInput::of_location).collect();
     match (command, locations) {
         (AppCommand::Tail(args), _) => {
-            let list_again = || match selection::find_all(selection, environment) {
-                Ok(Selected::All(all)) => list(&all.list),
-                Ok(Selected::Named(_)) | Err(_) => Vec::new(),
-            };
-            let inputs = RecordInputs::that_grow(list(locations), &list_again);
-            Ok(show::run(&args.into_tail(), &inputs, screen)?)
+            follow_all(&args.into_tail(), locations, selection, environment, screen)
+        }
+        (AppCommand::Show(args), _) if args.follow => {
+            follow_all(&args, locations, selection, environment, screen)
         }
         (command, [only]) => on_place(command, only, environment, screen)
             .map_err(|failure| failure.at(only, |owner| only.command_as(owner, "..."))),
         (AppCommand::Show(args), _) => Ok(show::run(
             &args,
-            &RecordInputs::of(list(locations)),
+            &RecordInputs::of(named_inputs(locations)),
             screen,
         )?),
         (AppCommand::Sessions(args), _) => {
-            let inputs = RecordInputs::of(list(locations));
+            let inputs = RecordInputs::of(named_inputs(locations));
             Ok(sessions::run(&args, &inputs, screen)?)
         }
         (AppCommand::Status(args), _) => status::run_all(locations, &args, screen),
         (_, _) => Err(Failure::usage("this command works on one application")),
     }
+}
+
+/// Shows new records of locations, and of those that appear later.
+fn follow_all(
+    args: &ShowArgs,
+    locations: &[Location],
+    selection: &SelectionArgs,
+    environment: &Environment,
+    screen: &mut Screen<'_>,
+) -> Result<Exit, Failure> {
+    let list_again = || match selection::find_all(selection, environment) {
+        Ok(Selected::All(all)) => named_inputs(&all.list),
+        Ok(Selected::Named(_)) | Err(_) => Vec::new(),
+    };
+    let inputs = RecordInputs::that_grow(named_inputs(locations), &list_again);
+    Ok(show::run(args, &inputs, screen)?)
+}
+
+fn named_inputs(locations: &[Location]) -> Vec<NamedInput> {
+    locations.iter().map(NamedInput::of_location).collect()
 }
 
 /// Runs a command for each location, under a heading if the output is text. The highest exit code

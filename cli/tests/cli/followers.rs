@@ -371,29 +371,30 @@ fn tail_ends_at_its_time_with_what_was_recorded_until_then() {
 }
 
 #[test]
-fn tail_waits_for_the_first_application() {
+fn what_follows_waits_for_the_first_application() {
     let home = tempfile::tempdir().unwrap();
+    let state = home.path();
     let localtel = |words: &[&str]| {
         let mut command = Command::new(env!("CARGO_BIN_EXE_localtel"));
-        command
-            .env_clear()
-            .env("XDG_STATE_HOME", home.path())
-            .args(words);
+        command.env_clear().env("XDG_STATE_HOME", state).args(words);
         command.stdin(Stdio::null());
         command
     };
-    let (all, named) = std::thread::scope(|scope| {
-        let all = localtel(&["tail", "-m1", "event=first"]);
-        let named = localtel(&["--app", "myapp", "tail", "-m1", "event=first"]);
-        let (all, named) = (scope.spawn(|| ended(all)), scope.spawn(|| ended(named)));
+    let waiting = [
+        &["tail", "-m1", "event=first"][..],
+        &["--app", "myapp", "tail", "-m1", "event=first"],
+        &["show", "-f", "-m1", "event=first"],
+    ];
+    let outcomes = std::thread::scope(|scope| {
+        let waiting = waiting.map(|words| scope.spawn(move || ended(localtel(words))));
         std::thread::sleep(Duration::from_millis(500));
         for words in [&["enable"][..], &["record", "first"]] {
             let words = [&["--app", "myapp"], words].concat();
             assert_eq!(ended(localtel(&words)).0, Some(0));
         }
-        (all.join().unwrap(), named.join().unwrap())
+        waiting.map(|waiting| waiting.join().unwrap())
     });
-    for (code, shown, messages) in [&all, &named] {
+    for (code, shown, messages) in &outcomes {
         assert_eq!((*code, shown.lines().count()), (Some(0), 1), "{shown}");
         assert_eq!(messages.matches("waiting for").count(), 1, "{messages}");
     }
