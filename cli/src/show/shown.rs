@@ -30,6 +30,8 @@ pub(super) struct ShownLines<'a> {
     /// which they are written.
     learned: Option<Filter>,
     bytes: Vec<u8>,
+    /// Number of bytes before the first row: the line for records that are left out before it.
+    bytes_before: usize,
     days: DayRange,
     /// The end of each record in `bytes`, if only the first ones are wanted.
     ends: Vec<usize>,
@@ -50,6 +52,7 @@ impl<'a> ShownLines<'a> {
             input: 0,
             learned: None,
             bytes: Vec::new(),
+            bytes_before: 0,
             days: DayRange::default(),
             ends: Vec::new(),
             last: None,
@@ -117,6 +120,9 @@ impl<'a> ShownLines<'a> {
     /// Adds the line for records that are left out, if the format has one.
     pub(super) fn push_gap(&mut self) {
         let separator = self.line_filter.view.separator();
+        if self.bytes.is_empty() {
+            self.bytes_before = separator.len();
+        }
         self.bytes.extend_from_slice(separator);
     }
 
@@ -177,12 +183,15 @@ impl<'a> ShownLines<'a> {
     ///
     /// Returns [`OutputStop::Complete`] if no more records are wanted.
     pub(super) fn write(&mut self, out: &mut dyn Write) -> Result<(), OutputStop> {
+        let before = std::mem::take(&mut self.bytes_before);
+        let (before, rows) = self.bytes.split_at_checked(before).unwrap_or_default();
+        out.write_all(before)?;
         if let Some(day) = self.days.write() {
             let mut line = Vec::new();
             self.line_filter.view.push_day(&mut line, day);
             out.write_all(&line)?;
         }
-        out.write_all(&self.bytes)?;
+        out.write_all(rows)?;
         self.bytes.clear();
         self.ends.clear();
         if self.is_complete() {

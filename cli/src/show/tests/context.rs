@@ -54,6 +54,27 @@ fn the_last_and_first_matches_have_their_whole_context() {
 }
 
 #[test]
+fn the_line_of_a_day_stands_behind_the_separator() {
+    let next_day = record(2, "INFO").replace("2026-11-21", "2026-11-22");
+    let home = home(&[many(0..2) + &next_day]);
+    let (_, stdout, _) = run_on(
+        &args(&["-C0", "n=0,2", "--utc"]),
+        home.path(),
+        OutputKind::Terminal,
+        ShownOutput::default(),
+    );
+    let starts: Vec<&str> = stdout
+        .lines()
+        .map(|line| line.split(' ').next().unwrap())
+        .collect();
+    let times = ["08:00:00.000", "08:00:02.000"];
+    assert_eq!(
+        starts,
+        ["2026-11-21", times[0], "--", "2026-11-22", times[1]]
+    );
+}
+
+#[test]
 fn formats_of_programs_have_no_separators() {
     let home = home(&[many(0..100)]);
     let words = ["--json", "-C1", "n~^(7|20)$"];
