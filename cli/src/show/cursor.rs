@@ -11,7 +11,9 @@ use serde::{Deserialize, Serialize};
 use super::super::files;
 use super::super::reading::{NamedInput, open_directory};
 use localtel::read::raw::RawRecord;
-use localtel::read::{DamageKind, Filter, Item, Line, Notice, Position, Reader, SegmentNumber};
+use localtel::read::{
+    Damage, DamageKind, Filter, Item, Line, Notice, Position, Reader, SegmentNumber,
+};
 use localtel::{Error, Result};
 
 /// What was read of each directory.
@@ -36,13 +38,31 @@ struct LastRecord {
     byte: u64,
     session: String,
     seq: u64,
+    /// Where to continue, if damage behind the record was reported.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    behind_damage: Option<SavedPosition>,
+}
+
+/// A position in a directory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+struct SavedPosition {
+    segment: u64,
+    byte: u64,
+}
+
+/// What was read last of an input.
+#[derive(Debug, Clone, Default)]
+struct LastRead {
+    /// The position, the session and the number of the last record.
+    record: Option<(Position, Vec<u8>, u64)>,
+    /// The position behind the damage that was read after it.
+    behind_damage: Option<Position>,
 }
 
 /// The last record that was read of each input.
 #[derive(Debug, Default)]
 pub(super) struct LastRecords {
-    /// The position, the session and the number of each.
-    inputs: Vec<Option<(Position, Vec<u8>, u64)>>,
+    inputs: Vec<LastRead>,
     /// Whether there are any that were not saved.
     is_new: bool,
 }
@@ -59,29 +79,53 @@ pub(super) enum DirectoryChange {
 impl LastRecords {
     /// Notes a record that was read.
     pub(super) fn note(&mut self, input: usize, line: Line<'_>, raw: &RawRecord<'_>) {
+        let Some(last) = self.last_mut(input) else {
+            return;
+        };
+        let record = &mut last.record;
+        let (position, session, seq) =
+            record.get_or_insert_with(|| (line.position(), Vec::new(), 0));
+        *position = line.position();
+        session.clear();
+        session.extend_from_slice(raw.session.bytes());
+        *seq = raw.seq;
+        last.behind_damage = None;
+    }
+
+    /// Notes damage that was read, unless it may be readable later.
+    pub(super) fn note_damage(&mut self, input: usize, damage: &Damage) {
+        let position = damage.position;
+        let behind = if let DamageKind::Missing { segments, .. } = &damage.kind {
+            Position::new(segments.last.next(), 0)
+        } else if is_unknown(&damage.kind) {
+            return;
+        } else {
+            Position::new(position.segment, position.byte + damage.bytes)
+        };
+        if let Some(last) = self.last_mut(input) {
+            last.behind_damage = Some(behind);
+        }
+    }
+
+    fn last_mut(&mut self, input: usize) -> Option<&mut LastRead> {
         self.is_new = true;
         if self.inputs.len() <= input {
-            self.inputs.resize(input + 1, None);
+            self.inputs.resize(input + 1, LastRead::default());
         }
-        if let Some(last) = self.inputs.get_mut(input) {
-            let (position, session, seq) =
-                last.get_or_insert_with(|| (line.position(), Vec::new(), 0));
-            *position = line.position();
-            session.clear();
-            session.extend_from_slice(raw.session.bytes());
-            *seq = raw.seq;
-        }
+        self.inputs.get_mut(input)
     }
 
     /// Adds the records that were read later, and leaves `later` empty.
     pub(super) fn merge(&mut self, later: &mut Self) {
         self.is_new |= std::mem::take(&mut later.is_new);
         if self.inputs.len() < later.inputs.len() {
-            self.inputs.resize(later.inputs.len(), None);
+            self.inputs.resize(later.inputs.len(), LastRead::default());
         }
         for (last, later) in self.inputs.iter_mut().zip(later.inputs.drain(..)) {
-            if later.is_some() {
+            if later.record.is_some() {
                 *last = later;
+            } else if later.behind_damage.is_some() {
+                last.behind_damage = later.behind_damage;
             }
         }
     }
@@ -91,14 +135,26 @@ impl LastRecords {
         std::mem::take(&mut self.is_new)
     }
 
-    fn get(&self, input: usize) -> Option<LastRecord> {
-        let (position, session, seq) = self.inputs.get(input)?.as_ref()?;
-        Some(LastRecord {
-            segment: position.segment.get(),
-            byte: position.byte,
-            session: String::from_utf8_lossy(session).into_owned(),
-            seq: *seq,
-        })
+    /// Returns what was read last of an input, given what an earlier run read.
+    fn after(&self, input: usize, earlier: Option<&LastRecord>) -> Option<LastRecord> {
+        let last = self.inputs.get(input)?;
+        let behind_damage = last.behind_damage.map(|behind| SavedPosition {
+            segment: behind.segment.get(),
+            byte: behind.byte,
+        });
+        match &last.record {
+            Some((position, session, seq)) => Some(LastRecord {
+                segment: position.segment.get(),
+                byte: position.byte,
+                session: String::from_utf8_lossy(session).into_owned(),
+                seq: *seq,
+                behind_damage,
+            }),
+            None => Some(LastRecord {
+                behind_damage: Some(behind_damage?),
+                ..earlier?.clone()
+            }),
+        }
     }
 }
 
@@ -165,6 +221,10 @@ impl SavedCursor {
                 if !last.is_in(line) {
                     return Ok(Some(DirectoryChange::Begun));
                 }
+                let behind = last.behind_damage.and_then(SavedPosition::position);
+                if let Some(behind) = behind {
+                    probe.seek(behind);
+                }
                 None
             }
             Some(Item::Line(line)) if line.position().segment > position.segment => {
@@ -204,8 +264,11 @@ impl SavedCursor {
     /// Returns an error if the file cannot be written.
     pub(super) fn save(&mut self, last: &LastRecords, inputs: &[NamedInput]) -> Result<()> {
         for (number, input) in inputs.iter().enumerate() {
-            if let (Some(last), Some(path)) = (last.get(number), input.directory()) {
-                self.file.directories.insert(key_of(path), last);
+            let Some(key) = input.directory().map(key_of) else {
+                continue;
+            };
+            if let Some(last) = last.after(number, self.file.directories.get(&key)) {
+                self.file.directories.insert(key, last);
             }
         }
         let failed = |error| Error::io("write", &self.path)(error);
@@ -213,6 +276,12 @@ impl SavedCursor {
             .map_err(|error| failed(std::io::Error::other(error)))?;
         bytes.push(b'\n');
         files::replace(&self.path, &bytes).map_err(failed)
+    }
+}
+
+impl SavedPosition {
+    fn position(self) -> Option<Position> {
+        Some(Position::new(SegmentNumber::new(self.segment)?, self.byte))
     }
 }
 

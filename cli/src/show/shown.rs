@@ -236,6 +236,9 @@ impl Fold for ShownLines<'_> {
     }
 
     fn damage(&mut self, damage: Damage) {
+        if let Some(last) = &mut self.last {
+            last.note_damage(self.input, &damage);
+        }
         self.unread.add(damage, &self.labels, self.input);
     }
 

@@ -115,6 +115,30 @@ fn each_directory_has_a_position() {
 }
 
 #[test]
+fn damage_behind_the_last_record_is_reported_once() {
+    let (cursor, home) = (
+        CursorPlace::new(),
+        home(&[many(0..3000) + "no record\n\0\0\n"]),
+    );
+    let (shown, messages) = cursor.run(&[], &home);
+    assert_eq!(shown.len(), 3000);
+    assert!(messages.contains("events.000001.jsonl:3001"), "{messages}");
+    assert_eq!(cursor.run(&[], &home), nothing());
+    append(home.path(), 1, &(many(3000..3002) + "{}\n"));
+    let (shown, messages) = cursor.run(&["n!=3000"], &home);
+    assert_eq!(shown, [3001]);
+    assert!(
+        messages.contains("1 unreadable line (events.000001.jsonl:3005)"),
+        "{messages}"
+    );
+    // Lost segments are damage, too.
+    append(home.path(), 4, "no record\n");
+    let (_, messages) = cursor.run(&[], &home);
+    assert!(messages.contains("events.000004.jsonl:1"), "{messages}");
+    assert_eq!(cursor.run(&[], &home), nothing());
+}
+
+#[test]
 fn segments_that_are_gone_are_counted() {
     let segments: Vec<String> = (0..5).map(|n| many(n * 2..n * 2 + 2)).collect();
     let home = home(&segments);
