@@ -40,7 +40,7 @@ use end::{ShowEnd, print_own};
 pub(crate) use examples::{SHOW_EXAMPLES, TAIL_EXAMPLES};
 use following::Followers;
 use shown::{KeptLines, KeptOrder, LineFilter, ShownLines};
-use start::{StartPoint, followers, from, open, resume, start_of};
+use start::{StartPoint, followers, from, open, resume, start_of, start_of_shown};
 use survey::columns;
 use wanted::WantedLines;
 
@@ -55,16 +55,15 @@ pub(crate) fn run(
     let filter = args.filter(zone, inputs, screen)?;
     let lines = args.lines_or_default(screen.sink, inputs);
     // Opened before the pager, so that what cannot be opened is reported on the screen.
-    let cursor = args
-        .wanted
-        .cursor_file()
-        .map(SavedCursor::load)
-        .transpose()?;
+    let cursor_file = args.wanted.cursor_file();
+    let cursor = cursor_file.map(SavedCursor::load).transpose()?;
     let (mut opened, awaited) = open(args, inputs, &filter, screen.stderr)?;
     resume(cursor.as_ref(), &mut opened, &filter, screen.stderr)?;
     let failures = inputs.list.len() - opened.len() - awaited.len();
     let start = start_of(args, &opened, &filter, lines)?;
-    let columns = columns(args, inputs, &filter, &start)?;
+    let columns = columns(args, inputs, &filter, cursor.as_ref(), || {
+        start_of_shown(args, &opened, &filter, lines)
+    })?;
     let is_cut = matches!(start, StartPoint::At(_));
     let mut pager = start_pager(args, inputs, screen);
     let view = view(args, zone, pager.as_ref(), screen).with_columns(columns);

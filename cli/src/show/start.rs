@@ -74,8 +74,21 @@ pub(super) enum StartPoint {
     End,
 }
 
-/// Finds where the last matching records begin, from the end of the data.
+/// Finds where reading forwards begins; records in reverse order are counted when they are shown.
 pub(super) fn start_of(
+    args: &ShowArgs,
+    opened: &[OpenInput<'_>],
+    filter: &Filter,
+    lines: LineLimit,
+) -> Result<StartPoint> {
+    match lines {
+        LineLimit::Last(1..) if args.reverse => Ok(StartPoint::First),
+        LineLimit::Last(_) | LineLimit::All => start_of_shown(args, opened, filter, lines),
+    }
+}
+
+/// Finds where the records that are shown begin, whatever their order, from the end of the data.
+pub(super) fn start_of_shown(
     args: &ShowArgs,
     opened: &[OpenInput<'_>],
     filter: &Filter,
@@ -84,7 +97,6 @@ pub(super) fn start_of(
     let LineLimit::Last(count) = lines else {
         return Ok(StartPoint::First);
     };
-    // Sorted or reversed records, and those with context, are counted when they are shown.
     if count == 0 {
         return Ok(StartPoint::End);
     }
@@ -92,7 +104,8 @@ pub(super) fn start_of(
         .iter()
         .map(|opened| opened.named.directory())
         .collect();
-    let is_counted_later = args.reverse || args.sort || args.context.size().is_some();
+    // Sorted records, and those with context, are counted when they are shown.
+    let is_counted_later = args.sort || args.context.size().is_some();
     let Some(directories) = directories.filter(|_| !is_counted_later) else {
         return Ok(StartPoint::First);
     };

@@ -2,21 +2,24 @@
 //! that have a column for each.
 
 use std::collections::HashSet;
+use std::io;
 
 use super::super::columns::Columns;
-use super::super::reading::{InputLabels, RecordInputs, Rewritten};
+use super::super::reading::{InputLabels, OpenInput, RecordInputs, Rewritten};
 use super::args::{ColumnChoice, ShowArgs};
-use super::start::{StartPoint, from};
+use super::cursor::SavedCursor;
+use super::start::{StartPoint, from, resume};
 use localtel::read::raw::{FilterVerdict, Object, RawRecord};
 use localtel::read::{Damage, Filter, Fold, Line, Merged};
 use localtel::{Error, Result};
 
-/// Returns the columns of the records to show.
+/// Returns the columns of the records to show. `start` finds where they begin.
 pub(super) fn columns(
     args: &ShowArgs,
     inputs: &RecordInputs<'_>,
     filter: &Filter,
-    start: &StartPoint,
+    cursor: Option<&SavedCursor>,
+    start: impl FnOnce() -> Result<StartPoint>,
 ) -> Result<Columns> {
     match args.columns()? {
         ColumnChoice::None => Ok(Columns::default()),
@@ -25,21 +28,28 @@ pub(super) fn columns(
             "--columns",
             "the standard input is read once, so name the columns: `--columns time,message`",
         )),
-        ColumnChoice::Seen => seen_columns(inputs, filter, start),
+        ColumnChoice::Seen => seen_columns(inputs, filter, cursor, start()?),
     }
 }
 
 /// Finds the columns of all records to show.
-fn seen_columns(inputs: &RecordInputs<'_>, filter: &Filter, start: &StartPoint) -> Result<Columns> {
+fn seen_columns(
+    inputs: &RecordInputs<'_>,
+    filter: &Filter,
+    cursor: Option<&SavedCursor>,
+    start: StartPoint,
+) -> Result<Columns> {
     // What cannot be opened was reported.
     let opened = inputs
         .list
         .iter()
         .filter_map(|named| named.open(filter).ok());
-    let opened = opened.collect();
+    let mut opened: Vec<OpenInput<'_>> = opened.collect();
+    // Where that is not possible was printed, too.
+    resume(cursor, &mut opened, filter, &mut io::sink())?;
     let opened = match start {
         StartPoint::First => opened,
-        StartPoint::At(starts) => from(opened, starts.clone()),
+        StartPoint::At(starts) => from(opened, starts),
         StartPoint::End => return Ok(Columns::default()),
     };
     let labels = InputLabels::of_opened(&opened, false);

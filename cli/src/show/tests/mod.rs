@@ -699,10 +699,26 @@ fn only_keys_of_shown_records_have_a_column() {
     ] {
         assert_eq!(show(words, &home).1, "n\ttext\n0\ta,b\n", "{words:?}");
     }
-    let (_, stdout, _) = show(&["-o", "csv", "-n", "1"], &home);
-    assert!(stdout.starts_with(
-        "timestamp,level,source,target,event,message,session,seq,properties.level\r\n"
-    ));
+    let one = "timestamp,level,source,target,event,message,session,seq,properties.level\r\n";
+    for words in [&["-n", "1"][..], &["-r", "-n", "1"]] {
+        let (_, stdout, _) = show(&[&["-o", "csv"], words].concat(), &home);
+        assert!(stdout.starts_with(one), "{words:?}: {stdout}");
+    }
+    let cursor = tempfile::NamedTempFile::new().unwrap();
+    let words = [
+        "-o",
+        "csv",
+        "--cursor-file",
+        cursor.path().to_str().unwrap(),
+    ];
+    show(&words, &home);
+    append(
+        home.path(),
+        1,
+        &record(3, "INFO").replace("\"n\":3", "\"level\":1"),
+    );
+    let (_, stdout, _) = show(&words, &home);
+    assert!(stdout.starts_with(one), "{stdout}");
 }
 
 #[test]
