@@ -8,7 +8,7 @@ use localtel::admin::{
 };
 use localtel::read::Summary;
 
-use super::cells::{Padded, width};
+use super::cells::{LongWords, Padded, width, wrapped};
 use super::exit::Exit;
 use super::failure::Failure;
 use super::quantity::{age, count, days, lasting, round_size, size};
@@ -40,7 +40,16 @@ pub(crate) fn run(
             .map_err(|error| Failure::failed(format!("could not write JSON: {error}")))?;
         writeln!(screen.stdout, "{}", SafeJson(&text))?;
     } else {
-        print(&status, location, args.zone.zone(screen)?, screen.stdout)?;
+        let mut text = Vec::new();
+        print(&status, location, args.zone.zone(screen)?, &mut text)?;
+        let cells = screen.text_cells();
+        for line in String::from_utf8_lossy(&text).lines() {
+            writeln!(
+                screen.stdout,
+                "{}",
+                wrapped(line, cells, 2, LongWords::Kept)
+            )?;
+        }
     }
     Ok(Exit::Done)
 }

@@ -35,23 +35,30 @@ fn errors_of_the_last_hour_in_one_application() {
     }
 }
 
-/// 6: When did the process of that number run?
+/// 6: What did the last process do, or that of a number?
 #[test]
-fn the_session_of_a_process_is_found_by_its_number() {
+fn the_records_of_the_last_process() {
     let home = QuestionHome::new();
-    let records = home.data.of("ingest-worker");
-    let start = records
-        .iter()
-        .rfind(|record| record.text("event") == "session");
-    let pid = start.unwrap().property("pid").to_string();
+    let mut records = home.data.of("ingest-worker");
+    let is_start = |record: &&&QuestionRecord| record.text("event") == "session";
+    let start = **records.iter().rfind(is_start).as_ref().unwrap();
+    records.retain(|record| record.text("session") == start.text("session"));
+    let pid = start.property("pid");
+    for typed in [
+        "localtel --app ingest-worker show --session last --json".to_owned(),
+        "localtel --app ingest-worker show --session=-1 --json".to_owned(),
+        format!("localtel --app ingest-worker show pid={pid} --json"),
+    ] {
+        home.ask(&typed).assert_json(&records);
+    }
+    // When did it run?
     let typed = format!("localtel --app ingest-worker sessions pid={pid}");
     let answer = home.ask_at_terminal(80, &typed);
     let [row] = answer.rows()[..] else {
         panic!("{answer:?}");
     };
-    let time = start.unwrap().text("timestamp");
-    assert!(row.starts_with(&time[11..19]), "{row}");
-    assert!(row.split(' ').any(|word| word == pid), "{row}");
+    assert!(row.starts_with(&start.text("timestamp")[11..19]), "{row}");
+    assert!(row.split(' ').any(|word| *word == pid.to_string()), "{row}");
 }
 
 /// 8: What happened around an error?

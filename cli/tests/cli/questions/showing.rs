@@ -260,7 +260,7 @@ fn texts_and_tables_fit_80_columns() {
     let home = QuestionHome::new();
     for typed in [
         "localtel status",
-        "localtel --app cloudctl status",
+        "localtel --app billing-api status",
         "localtel doctor --all --full-at 100",
         "localtel explain --all",
         "localtel profiles --all",
