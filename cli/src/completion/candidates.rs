@@ -127,7 +127,7 @@ fn values(
         "localtel.has" | "localtel.lacks" => texts(keys(recorded)),
         "localtel.columns" => columns("", typed, recorded),
         "localtel.output" if typed.starts_with(FIELDS) => columns(FIELDS, typed, recorded),
-        "localtel.operands" => return conditions(typed, recorded),
+        OPERANDS => return conditions(typed, recorded),
         "localtel.since" | "localtel.until" | "localtel.before" => times(),
         "page" => commands(place.root),
         "localtel.name" => match place.command.get_name() {
@@ -281,3 +281,6 @@ const SESSIONS_MAX: usize = 20;
 
 /// Length of the longest value that is offered: longer ones are not chosen from a list.
 const LETTERS_MAX: usize = 100;
+
+/// The conditions and paths of commands that read records.
+pub(super) const OPERANDS: &str = "localtel.operands";

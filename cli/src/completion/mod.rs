@@ -16,13 +16,15 @@ mod script;
 mod tests;
 
 use std::ffi::OsString;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
+use super::reading::{NamedInput, RecordOperand, parse_operand};
 use super::selection::SelectionArgs;
 use localtel::admin::Environment;
 
 use bash::BashLine;
-use candidates::{Candidate, CompletionAnswer};
+use candidates::{Candidate, CompletionAnswer, OPERANDS};
 use place::Place;
 use recorded::RecordedNames;
 pub(crate) use script::script_of;
@@ -70,7 +72,7 @@ impl Question {
             let mut command = command;
             command.build();
             let place = Place::find(&command, words, typed);
-            let recorded = RecordedNames::new(environment, selection_of(&place), deadline);
+            let recorded = RecordedNames::new(environment, selections_of(&place), deadline);
             candidates::answer(&place, &recorded)
         };
         match (self.shell, self.words.as_slice()) {
@@ -87,6 +89,34 @@ impl Question {
             (AskingShell::Bash | AskingShell::Zsh | AskingShell::Fish, _) => String::new(),
         }
     }
+}
+
+/// Returns the selections of what is read: those of the directories that are named instead of an
+/// application, or else the one of the options.
+fn selections_of(place: &Place<'_>) -> Vec<SelectionArgs> {
+    let takes_paths = |arg: &clap::Arg| arg.get_id() == OPERANDS;
+    if !place.command.get_positionals().any(takes_paths) {
+        return vec![selection_of(place)];
+    }
+    let inputs = place
+        .values
+        .iter()
+        .filter_map(|word| match parse_operand(word) {
+            Ok(RecordOperand::Path(path)) => NamedInput::of_path(&path),
+            Ok(RecordOperand::Stdin) => Some(NamedInput::stdin()),
+            Ok(RecordOperand::Condition(_)) | Err(_) => None,
+        });
+    let inputs: Vec<NamedInput> = inputs.collect();
+    if inputs.is_empty() {
+        return vec![selection_of(place)];
+    }
+    // Files are not read: they may be of any size and format.
+    let directories = inputs.iter().filter_map(NamedInput::directory);
+    let selection = |directory: &Path| SelectionArgs {
+        dir: Some(directory.to_owned()),
+        ..SelectionArgs::default()
+    };
+    directories.map(selection).collect()
 }
 
 /// Returns the options before the place that select what is read.

@@ -13,6 +13,8 @@ pub(super) struct Place<'c> {
     pub(super) command: &'c Command,
     /// The values of options that were typed, by the ids of the options.
     pub(super) options: Vec<(&'c str, String)>,
+    /// The values without an option that were typed.
+    pub(super) values: Vec<String>,
     /// What is typed there.
     pub(super) word: Word<'c>,
 }
@@ -54,7 +56,7 @@ impl<'c> Place<'c> {
         let mut command = root;
         let mut options = Vec::new();
         let mut state = State::Any;
-        let mut values = 0;
+        let mut values: Vec<String> = Vec::new();
         for word in words.iter().skip(1) {
             match (state, option_in(command, word)) {
                 (State::ValueOf(arg), _) => {
@@ -70,17 +72,18 @@ impl<'c> Place<'c> {
                 }
                 (State::Any, None) if word.starts_with('-') && word.len() > 1 => {}
                 (State::Any, None) => match command.find_subcommand(word) {
-                    Some(below) if values == 0 => command = below,
-                    Some(_) | None => values += 1,
+                    Some(below) if values.is_empty() => command = below,
+                    Some(_) | None => values.push(word.clone()),
                 },
-                (State::Values, _) => values += 1,
+                (State::Values, _) => values.push(word.clone()),
             }
         }
-        let word = Word::of(command, state, values, typed);
+        let word = Word::of(command, state, values.len(), typed);
         Self {
             root,
             command,
             options,
+            values,
             word,
         }
     }

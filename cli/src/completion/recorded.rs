@@ -15,7 +15,7 @@ use localtel::read::{Item, Reader, Timestamp};
 #[derive(Debug)]
 pub(super) struct RecordedNames<'e> {
     environment: &'e Environment,
-    selection: SelectionArgs,
+    selections: Vec<SelectionArgs>,
     deadline: Instant,
 }
 
@@ -29,15 +29,15 @@ enum WantedNames<'k> {
 }
 
 impl<'e> RecordedNames<'e> {
-    /// Returns the telemetry of the options that select a location.
+    /// Returns the telemetry of all of these selections.
     pub(super) fn new(
         environment: &'e Environment,
-        selection: SelectionArgs,
+        selections: Vec<SelectionArgs>,
         deadline: Instant,
     ) -> Self {
         Self {
             environment,
-            selection,
+            selections,
             deadline,
         }
     }
@@ -51,11 +51,12 @@ impl<'e> RecordedNames<'e> {
 
     /// Returns the names of the profiles of the selected applications.
     pub(super) fn profiles(&self) -> Vec<String> {
-        let any_profile = SelectionArgs {
+        let any_profile = |selection: &SelectionArgs| SelectionArgs {
             profile: None,
-            ..self.selection.clone()
+            ..selection.clone()
         };
-        let all = locations(&any_profile, self.environment).into_iter();
+        let selections = self.selections.iter().map(any_profile);
+        let all = selections.flat_map(|selection| locations(&selection, self.environment));
         let profiles = all.flat_map(|location| location.profiles().unwrap_or_default());
         let mut names: Vec<String> = profiles
             .map(|location| location.profile().as_str().to_owned())
@@ -121,8 +122,10 @@ impl<'e> RecordedNames<'e> {
 
     /// Passes on the last records of each selected directory.
     fn read(&self, mut each: impl FnMut(&RawRecord<'_>)) {
-        for location in locations(&self.selection, self.environment) {
-            read_end(&location.path(), self.deadline, &mut each);
+        for selection in &self.selections {
+            for location in locations(selection, self.environment) {
+                read_end(&location.path(), self.deadline, &mut each);
+            }
         }
     }
 }

@@ -88,6 +88,22 @@ fn usual() -> RecordedHome {
 }
 
 #[test]
+fn behind_a_path_its_records_are_completed() {
+    let home = usual();
+    home.write("copy", &line("08:00:00", "\"copied\"", "{}"));
+    let copy = home.0.path().join("copy");
+    let ask = |path: &str| home.ask_words(&["localtel", "show", path, "-e", ""]);
+    assert_eq!(ask(copy.to_str().unwrap()), ["copied"]);
+    let file = copy.join("events.000001.jsonl");
+    for unread in [file.to_str().unwrap(), "-"] {
+        assert_eq!(ask(unread), [""; 0], "{unread}");
+    }
+    for other in ["no-such-file", "status=200"] {
+        assert_eq!(ask(other), ["request", "reload"], "{other}");
+    }
+}
+
+#[test]
 fn recorded_names_are_offered_after_their_options() {
     let home = usual();
     home.write("cloudctl/telemetry", "");

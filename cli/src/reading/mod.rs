@@ -16,6 +16,7 @@ pub(crate) use inputs::{
     InputLabels, NamedInput, OpenInput, RecordInputs, open_directory, reverse_directory,
 };
 pub(crate) use nothing::EmptySelection;
+pub(crate) use operand::{RecordOperand, parse_operand};
 pub(crate) use processes::of_processes;
 pub(crate) use streams::{Rewriters, Rewritten};
 pub(crate) use unread::UnreadCounts;
