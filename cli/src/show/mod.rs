@@ -7,6 +7,7 @@ mod cursor;
 mod end;
 mod examples;
 mod following;
+mod kept;
 mod shown;
 mod start;
 mod survey;
@@ -39,7 +40,8 @@ use cursor::{LastRecords, SavedCursor};
 use end::{ShowEnd, print_own};
 pub(crate) use examples::{SHOW_EXAMPLES, TAIL_EXAMPLES};
 use following::Followers;
-use shown::{KeptLines, KeptOrder, LineFilter, ShownLines};
+use kept::{KeptLines, KeptOrder};
+use shown::{LineFilter, ShownLines};
 use start::{StartPoint, followers, from, open, resume, start_of, start_of_shown};
 use survey::columns;
 use wanted::WantedLines;
@@ -379,7 +381,7 @@ impl<'a> Show<'a> {
         whole.records.truncate(most);
         if let WantedLines::All | WantedLines::First(_) = wanted {
             for kept in &whole.records {
-                self.shown.add(kept);
+                self.shown.add(kept.day, &kept.shown);
                 self.shown.write(out)?;
             }
         }

@@ -10,7 +10,7 @@ use super::super::view::View;
 use super::cursor::LastRecords;
 use super::wanted::WantedLines;
 use localtel::read::raw::{FilterVerdict, RawRecord};
-use localtel::read::{Damage, Filter, Fold, Line, Notice, Position, Timestamp};
+use localtel::read::{Damage, Filter, Fold, Line, Notice, Timestamp};
 
 /// The filter and the format of records, and what is wanted of those that match.
 pub(super) struct LineFilter {
@@ -126,10 +126,10 @@ impl<'a> ShownLines<'a> {
         self.bytes.extend_from_slice(separator);
     }
 
-    /// Adds a record that was kept.
-    pub(super) fn add(&mut self, kept: &KeptRecord) {
-        self.begin(kept.day);
-        self.bytes.extend_from_slice(&kept.shown);
+    /// Adds the output of a record.
+    pub(super) fn add(&mut self, day: Option<ShownDay>, output: &[u8]) {
+        self.begin(day);
+        self.bytes.extend_from_slice(output);
     }
 
     /// Adds the line of a day before its first row, if rows have only the time of the day.
@@ -161,7 +161,11 @@ impl<'a> ShownLines<'a> {
 
     /// Passes on the records in a line of another format that pass the filter, each with its line
     /// in localtel's format. Where lines are shown as they are, only the first one is passed on.
-    fn rewrite(&mut self, line: Line<'_>, mut each: impl FnMut(&mut Self, &RawRecord<'_>, &[u8])) {
+    pub(super) fn rewrite(
+        &mut self,
+        line: Line<'_>,
+        mut each: impl FnMut(&mut Self, &RawRecord<'_>, &[u8]),
+    ) {
         let mut rewriters = std::mem::take(&mut self.rewriters);
         let mut is_passed = false;
         rewriters.rewrite(line, |raw, record| {
@@ -269,147 +273,6 @@ impl Fold for ShownLines<'_> {
     }
 }
 
-/// The order of records that are kept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum KeptOrder {
-    /// By time; those of the same time in the order of reading.
-    Time,
-    /// As they are read.
-    Reading,
-}
-
-/// The last records in an order, and their output.
-pub(super) struct KeptLines<'a> {
-    pub(super) shown: ShownLines<'a>,
-    /// Number of records that are kept.
-    count: usize,
-    order: KeptOrder,
-    /// The records of this part that are not formatted yet: only the last ones are shown.
-    lines: Vec<KeptLine>,
-    pub(super) records: Vec<KeptRecord>,
-}
-
-/// A record that was formatted.
-pub(super) struct KeptRecord {
-    /// The key by which records are sorted.
-    key: Timestamp,
-    day: Option<ShownDay>,
-    shown: Vec<u8>,
-}
-
-/// A record that may be shown.
-struct KeptLine {
-    key: Timestamp,
-    input: usize,
-    position: Position,
-    bytes: Vec<u8>,
-    /// The record of a line of another format, as a line of localtel.
-    rewritten: Option<Vec<u8>>,
-}
-
-impl<'a> KeptLines<'a> {
-    pub(super) fn new(shown: ShownLines<'a>, count: usize, order: KeptOrder) -> Self {
-        Self {
-            shown,
-            count,
-            order,
-            lines: Vec::new(),
-            records: Vec::new(),
-        }
-    }
-
-    fn keep(&mut self, line: Line<'_>, raw: &RawRecord<'_>, rewritten: Option<Vec<u8>>) {
-        let key = match self.order {
-            KeptOrder::Time => raw.time(),
-            // Sorting by the same key keeps the order.
-            KeptOrder::Reading => Timestamp::UNIX_EPOCH,
-        };
-        self.lines.push(KeptLine {
-            key,
-            input: self.shown.input,
-            position: line.position(),
-            bytes: line.bytes().to_vec(),
-            rewritten,
-        });
-    }
-
-    /// Drops records that are certainly not among the last ones, if there are many.
-    pub(super) fn keep_fewer(&mut self) {
-        if self.records.len() / 2 > self.count.max(KEPT_LEAST) {
-            self.keep_last();
-        }
-    }
-
-    /// Sorts the records and keeps the last ones.
-    pub(super) fn keep_last(&mut self) {
-        self.records.sort_by_key(|kept| kept.key);
-        let others = self.records.len().saturating_sub(self.count);
-        self.records.drain(..others);
-    }
-}
-
-impl Fold for KeptLines<'_> {
-    fn input(&mut self, input: usize) {
-        self.shown.input(input);
-    }
-
-    fn line(&mut self, line: Line<'_>, raw: &RawRecord<'_>) {
-        if self.shown.passes(raw) {
-            self.keep(line, raw, None);
-        }
-    }
-
-    fn text_after(&mut self, time: Timestamp) {
-        self.shown.text_after(time);
-    }
-
-    fn text(&mut self, line: Line<'_>) {
-        let mut rewritten: Vec<Vec<u8>> = Vec::new();
-        self.shown
-            .rewrite(line, |_, _, record| rewritten.push(record.to_vec()));
-        for record in rewritten {
-            if let Some(raw) = RawRecord::at(&record) {
-                self.keep(line, &raw, Some(record.clone()));
-            }
-        }
-    }
-
-    fn damage(&mut self, damage: Damage) {
-        self.shown.damage(damage);
-    }
-
-    fn notice(&mut self, notice: Notice) {
-        self.shown.notice(notice);
-    }
-
-    fn finish(&mut self) {
-        self.lines.sort_by_key(|line| line.key);
-        let others = self.lines.len().saturating_sub(self.count);
-        let view = &self.shown.line_filter.view;
-        for line in self.lines.drain(..).skip(others) {
-            let label = self.shown.labels.column(line.input);
-            let (mut shown, mut day) = (Vec::new(), None);
-            // It was read before.
-            let record = line.rewritten.as_ref().unwrap_or(&line.bytes);
-            let read = Line::new(line.position, record);
-            drop(read.read_raw(|raw| {
-                day = view.day_of(|| raw.time());
-                view.push(&mut shown, label, &line.bytes, raw);
-            }));
-            let key = line.key;
-            self.records.push(KeptRecord { key, day, shown });
-        }
-    }
-
-    fn merge(&mut self, later: &mut Self) {
-        self.shown.merge(&mut later.shown);
-        self.records.append(&mut later.records);
-    }
-}
-
-/// Number of records that are kept at least before all except the last ones are dropped.
-const KEPT_LEAST: usize = 1000;
-
 #[cfg(test)]
 #[expect(
     clippy::disallowed_methods,
@@ -418,6 +281,7 @@ const KEPT_LEAST: usize = 1000;
 mod tests {
     use proptest::prelude::*;
 
+    use super::super::kept::{KeptLines, KeptOrder};
     use super::*;
     use crate::screen::{Colour, OutputKind};
     use crate::time::Zone;
