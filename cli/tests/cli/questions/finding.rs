@@ -58,7 +58,7 @@ fn the_records_of_the_last_process() {
         panic!("{answer:?}");
     };
     assert!(row.starts_with(&start.text("timestamp")[11..19]), "{row}");
-    assert!(row.split(' ').any(|word| *word == pid.to_string()), "{row}");
+    assert!(row.contains(&format!(" {pid} ")), "{row}");
 }
 
 /// 8: What happened around an error?
