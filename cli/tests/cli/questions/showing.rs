@@ -223,7 +223,10 @@ fn records_about_the_recording_are_hidden_at_a_terminal() {
     let with_own = home.ask_at_terminal(80, "localtel --app cloudctl show --own -n all");
     assert_eq!(with_own.rows().len(), all);
     // A record without an event is not hidden with them.
-    let loaded = home.ask_at_terminal(80, "localtel --app billing-api show -g 'tion loaded'");
+    let loaded = home.ask_at_terminal(
+        80,
+        "localtel --app billing-api show -g 'configuration loaded'",
+    );
     assert_eq!(loaded.rows().len(), 5);
 }
 
