@@ -174,7 +174,9 @@ pub mod read {
     /// ([`Fold`](crate::read::Fold)).
     pub mod tally {
         pub use crate::tally::{
-            RecordedSession, SessionEnding, SessionList, SessionTally, VersionSessions, time_in_id,
+            Accuracy, CountedRecord, Distribution, Group, Groups, LevelCounts, RecordPlace,
+            RecordedSession, SessionEnding, SessionList, SessionTally, TimeBucket, Timeline,
+            VersionSessions, time_in_id,
         };
     }
 }

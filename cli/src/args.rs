@@ -8,7 +8,7 @@ use super::selection::SelectionArgs;
 use super::time::ZoneArgs;
 use super::{
     clear, consent, doctor, explain, manual, policy, profiles, record, report, run, sessions, show,
-    status,
+    stats, status,
 };
 
 /// Shows and manages the telemetry that applications record on this machine; nothing ever leaves it
@@ -64,6 +64,9 @@ pub(crate) enum AppCommand {
     /// Lists the processes that recorded, and how each of them ended
     #[command(after_help = sessions::EXAMPLES, mut_args(sessions::as_of_sessions))]
     Sessions(Box<sessions::SessionsArgs>),
+    /// Counts records: what happened, when, how often and how long it took
+    #[command(after_help = stats::EXAMPLES)]
+    Stats(Box<stats::StatsArgs>),
     /// Removes recorded events
     #[command(after_help = clear::EXAMPLES)]
     Clear(clear::ClearArgs),
@@ -114,6 +117,7 @@ impl AppCommand {
         match self {
             Self::Show(args) | Self::Tail(args) => Some(&args.records),
             Self::Sessions(args) => Some(&args.records),
+            Self::Stats(args) => Some(&args.records),
             Self::Clear(_)
             | Self::Status(_)
             | Self::Explain(_)
@@ -131,6 +135,7 @@ impl AppCommand {
         match self {
             Self::Show(args) | Self::Tail(args) => args.records.zone,
             Self::Sessions(args) => args.records.zone,
+            Self::Stats(args) => args.records.zone,
             Self::Clear(args) => args.zone,
             Self::Status(args) => args.zone,
             Self::Explain(args) => args.zone,
@@ -155,6 +160,7 @@ impl AppCommand {
             Self::Show(_)
             | Self::Tail(_)
             | Self::Sessions(_)
+            | Self::Stats(_)
             | Self::Clear(_)
             | Self::Status(_)
             | Self::Enable(_)
@@ -171,6 +177,7 @@ impl AppCommand {
             Self::Profiles(args) => args.json,
             Self::Doctor(args) => args.json,
             Self::Status(args) => args.json,
+            Self::Stats(args) => args.json,
             Self::Show(_)
             | Self::Tail(_)
             | Self::Sessions(_)
@@ -188,6 +195,7 @@ impl AppCommand {
             Self::Tail(_) => true,
             Self::Show(args) => args.follow,
             Self::Sessions(_)
+            | Self::Stats(_)
             | Self::Clear(_)
             | Self::Status(_)
             | Self::Explain(_)
@@ -210,6 +218,7 @@ impl AppCommand {
             Self::Show(_)
             | Self::Tail(_)
             | Self::Sessions(_)
+            | Self::Stats(_)
             | Self::Clear(_)
             | Self::Status(_)
             | Self::Explain(_)

@@ -76,6 +76,16 @@ pub(crate) enum Cell<'a> {
 }
 
 impl<'a> Cell<'a> {
+    /// Returns `true` if the record has no such value.
+    pub(crate) fn is_empty(&self) -> bool {
+        match self {
+            Self::Empty => true,
+            Self::Plain(_) | Self::Text(_) | Self::Json(_) | Self::Nested(_) | Self::Names(_) => {
+                false
+            }
+        }
+    }
+
     /// Returns the value as text.
     pub(crate) fn to_text(&self) -> Cow<'a, str> {
         match self {

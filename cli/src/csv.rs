@@ -7,7 +7,7 @@ use super::sanitize::{Sanitized, is_plain_in_line};
 use super::screen::OutputKind;
 
 /// Adds the row of headings.
-pub(super) fn push_headings<'a>(
+pub(crate) fn push_headings<'a>(
     out: &mut Vec<u8>,
     headings: impl Iterator<Item = &'a str>,
     sink: OutputKind,
@@ -22,7 +22,7 @@ pub(super) fn push_headings<'a>(
 }
 
 /// Adds a row.
-pub(super) fn push_cells(out: &mut Vec<u8>, cells: &[Cell<'_>], sink: OutputKind) {
+pub(crate) fn push_cells(out: &mut Vec<u8>, cells: &[Cell<'_>], sink: OutputKind) {
     for (index, cell) in cells.iter().enumerate() {
         if index > 0 {
             out.push(b',');

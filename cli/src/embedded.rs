@@ -525,7 +525,7 @@ mod tests {
     #[test]
     fn a_mistyped_command_gets_a_suggestion_but_never_clear() {
         for (line, expected) in [
-            ("words telemetry stauts", "'status'"),
+            ("words telemetry sttaus", "'status'"),
             ("words telemetry grep timeout", "`show --grep TEXT`"),
             ("words telemetry claer", "`explain`"),
             ("words telemetry delete --yes", "`explain`"),

@@ -17,10 +17,11 @@ use super::sanitize::Sanitized;
 use super::screen::{Colour, ColourChoice, OutputKind, Screen};
 use super::selection::{AllLocations, LeftOut, Selected, SelectionArgs, unnamed};
 use super::show::ShowArgs;
+use super::stats::StatsSource;
 use super::time::{Zone, moment};
 use super::{
     clear, consent, doctor, explain, manual, policy, profiles, record, report, run, selection,
-    sessions, show, status, suggestion,
+    sessions, show, stats, status, suggestion,
 };
 use localtel::admin::{Environment, Location, ShellWord};
 use localtel::read::Timestamp;
@@ -162,6 +163,7 @@ fn dispatch(
             command @ (AppCommand::Show(_)
             | AppCommand::Tail(_)
             | AppCommand::Sessions(_)
+            | AppCommand::Stats(_)
             | AppCommand::Status(_)),
         ) => match find_or_wait(&command, selection, environment, screen)? {
             Selected::Named(location) => on_named(command, &location, typed, environment, screen),
@@ -280,6 +282,14 @@ fn on_paths(
         AppCommand::Show(args) => show::run(&args, &inputs, screen)?,
         AppCommand::Tail(args) => show::run(&args.into_tail(), &inputs, screen)?,
         AppCommand::Sessions(args) => sessions::run(&args, &inputs, screen)?,
+        AppCommand::Stats(args) => {
+            let source = StatsSource {
+                inputs,
+                locations: &[],
+                show: format!("{LOCALTEL} show"),
+            };
+            stats::run(&args, &source, screen)?
+        }
         AppCommand::Clear(_)
         | AppCommand::Status(_)
         | AppCommand::Explain(_)
@@ -349,6 +359,14 @@ fn on_all(
             let inputs = RecordInputs::of(named_inputs(locations));
             Ok(sessions::run(&args, &inputs, screen)?)
         }
+        (AppCommand::Stats(args), _) => {
+            let source = StatsSource {
+                inputs: RecordInputs::of(named_inputs(locations)),
+                locations,
+                show: format!("{LOCALTEL}{} show", selection.typed()),
+            };
+            stats::run(&args, &source, screen)
+        }
         (AppCommand::Status(args), _) => status::run_all(locations, &args, screen),
         (_, _) => Err(Failure::usage("this command works on one application")),
     }
@@ -406,6 +424,7 @@ fn on_each(
             | AppCommand::Show(_)
             | AppCommand::Tail(_)
             | AppCommand::Sessions(_)
+            | AppCommand::Stats(_)
             | AppCommand::Clear(_)
             | AppCommand::Status(_)
             | AppCommand::Enable(_)
@@ -449,10 +468,15 @@ pub(crate) fn on_place(
         return Err(Failure::usage("`--all` needs the command `localtel`"));
     }
     match command {
-        AppCommand::Show(args) | AppCommand::Tail(args) if args.records.has_paths() => {
-            Err(not_of_application())
+        command if command.records().is_some_and(MatchArgs::has_paths) => Err(not_of_application()),
+        AppCommand::Stats(args) => {
+            let source = StatsSource {
+                inputs: RecordInputs::of(vec![NamedInput::of_location(location)]),
+                locations: std::slice::from_ref(location),
+                show: location.command("show"),
+            };
+            stats::run(&args, &source, screen)
         }
-        AppCommand::Sessions(args) if args.records.has_paths() => Err(not_of_application()),
         AppCommand::Show(args) => {
             let inputs = RecordInputs::of(vec![NamedInput::of_location(location)]);
             Ok(show::run(&args, &inputs, screen)?)

@@ -59,8 +59,8 @@ pub(crate) const COMMAND_WORDS: [UsualWords; 17] = [
         "`status` shows whether anything is recorded, why, and where it is stored",
     ),
     (
-        "stats statistics summary summarize summarise count metrics top usage",
-        "`explain` lists what was recorded so far, by event, and how often",
+        "statistics summary summarize summarise count counts metrics top usage histogram percentiles group aggregate",
+        "`stats` counts what was recorded: events, errors, durations, over time",
     ),
     (
         "config configure configuration settings set get preferences options rules redact mask",

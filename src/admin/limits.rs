@@ -5,7 +5,10 @@ use serde::Serialize;
 use time::OffsetDateTime;
 
 use super::Location;
+use crate::error::Result;
+use crate::policy::owner::OwnerFile;
 use crate::policy::storage::Storage;
+use crate::reader::Reader;
 use crate::store::disk::Directory;
 use crate::store::first_timestamp_of;
 use crate::store::limits::{Compression, Limits};
@@ -32,6 +35,32 @@ pub struct Bounds {
     pub compress: bool,
     /// Who set each of the limits that an owner can set.
     pub set_by: LimitSources,
+}
+
+/// The size of the stored segments, and the limits for it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Usage {
+    /// The bytes of all segments.
+    pub bytes: u64,
+    /// The limits in force.
+    pub limits: Bounds,
+}
+
+impl Location {
+    /// Returns how much is stored and the limits. It reads no records.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the directory does not exist or cannot be listed.
+    pub fn usage(&self) -> Result<Usage> {
+        let path = self.path();
+        let sizes = Reader::open(&path)?.segment_sizes()?;
+        Ok(Usage {
+            bytes: sizes.iter().map(|(_, bytes)| bytes).sum(),
+            limits: Bounds::of(self, &OwnerFile::read_at(&path).storage()),
+        })
+    }
 }
 
 /// Who set each of the limits that an owner can set.

@@ -37,7 +37,7 @@ pub use self::clear::{ClearPlan, Cleared, KeepReason, SegmentFacts};
 pub use self::consent::ConsentChange;
 pub use self::finding::{Finding, FindingKind};
 pub use self::findings::Findings;
-pub use self::limits::{Bounds, LimitSource, LimitSources, Rate};
+pub use self::limits::{Bounds, LimitSource, LimitSources, Rate, Usage};
 pub use self::location::{KnownApplication, Location, Selection, ShellWord};
 pub use self::owner::other_owner_of;
 pub use self::policy::{

@@ -124,8 +124,10 @@ fn values(
         "localtel.event" => texts(recorded.events()),
         "localtel.target" => texts(recorded.targets()),
         "localtel.session" => sessions(recorded),
-        "localtel.has" | "localtel.lacks" => texts(keys(recorded)),
-        "localtel.columns" => columns("", typed, recorded),
+        "localtel.has" | "localtel.lacks" | "localtel.of" | "localtel.field" => {
+            texts(keys(recorded))
+        }
+        "localtel.columns" | "localtel.by" => columns("", typed, recorded),
         "localtel.output" if typed.starts_with(FIELDS) => columns(FIELDS, typed, recorded),
         OPERANDS => return conditions(typed, recorded),
         "localtel.since" | "localtel.until" | "localtel.before" => times(),

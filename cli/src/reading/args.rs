@@ -10,6 +10,7 @@ use super::super::time::{Bound, Zone, ZoneArgs, parse};
 use super::inputs::{NamedInput, RecordInputs};
 use super::newest::{place_of, session_at};
 use super::operand::{RecordOperand, absent_path, parse_operand};
+use localtel::admin::ShellWord;
 use localtel::read::{Filter, Levels, Term};
 use localtel::{Error, Result};
 
@@ -190,12 +191,7 @@ impl MatchArgs {
         sink: OutputKind,
         now: OffsetDateTime,
     ) -> Result<Filter> {
-        let own = if self.shows_own(sink) {
-            OwnMatches::Included
-        } else {
-            OwnMatches::LeftOut
-        };
-        self.filter_in(self.range(zone, now)?, own)
+        self.filter_in(self.range(zone, now)?, self.own_matches(sink))
     }
 
     /// Builds the filter for that range of time.
@@ -232,6 +228,15 @@ impl MatchArgs {
         }
         let terms = self.terms().chain(&self.has).chain(&self.lacks);
         Ok(terms.cloned().fold(filter, Filter::term))
+    }
+
+    /// Returns whether records about the recording itself match in that kind of output.
+    pub(crate) fn own_matches(&self, sink: OutputKind) -> OwnMatches {
+        if self.shows_own(sink) {
+            OwnMatches::Included
+        } else {
+            OwnMatches::LeftOut
+        }
     }
 
     /// Returns `true` if records about the recording itself are shown: by default in pipes and
@@ -280,5 +285,48 @@ impl MatchArgs {
             }
         });
         paths.collect()
+    }
+
+    /// Returns `true` if records are selected by more than their time and their input.
+    pub(crate) fn has_conditions(&self) -> bool {
+        let are_empty = self.target.is_empty()
+            && self.event.is_empty()
+            && self.has.is_empty()
+            && self.lacks.is_empty()
+            && self.terms().next().is_none();
+        !are_empty || self.level.is_some() || self.session.is_some() || self.grep.is_some()
+    }
+
+    /// Returns the range of time as it was typed, as words of a command line.
+    pub(crate) fn typed_range(&self) -> Vec<String> {
+        let bounds = [("-S", &self.since), ("-U", &self.until)].into_iter();
+        let typed = bounds.filter_map(|(flag, time)| Some((flag, time.as_ref()?)));
+        typed
+            .map(|(flag, time)| format!("{flag} {}", ShellWord(time)))
+            .collect()
+    }
+
+    /// Returns the rest of the selection as it was typed, as words of a command line.
+    pub(crate) fn typed(&self) -> Vec<String> {
+        let word = |text: &str| ShellWord(text).to_string();
+        let flag = |flag: &str, value: &str| format!("{flag} {}", word(value));
+        let mut typed: Vec<String> = Vec::new();
+        typed.extend(self.level.map(|levels| flag("-l", &levels.to_string())));
+        typed.extend(self.target.iter().map(|target| flag("-t", target)));
+        typed.extend(self.event.iter().map(|event| flag("-e", event)));
+        typed.extend(self.session.iter().map(|id| flag("--session", id)));
+        typed.extend(self.grep.iter().map(|pattern| flag("-g", pattern)));
+        typed.extend(self.has.iter().map(|term| flag("--has", &term.to_string())));
+        typed.extend(
+            self.lacks
+                .iter()
+                .map(|term| flag("--lacks", &term.to_string())),
+        );
+        typed.extend(self.operands.iter().map(|operand| match operand {
+            RecordOperand::Condition(term) => word(&term.to_string()),
+            RecordOperand::Path(path) => word(&path.display().to_string()),
+            RecordOperand::Stdin => "-".to_owned(),
+        }));
+        typed
     }
 }

@@ -1,6 +1,7 @@
 //! The inputs of `show` and `tail`: telemetry directories, files and the standard input, and how
 //! the output names them where there are several. `selection` decides which they are.
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -54,6 +55,29 @@ impl<'a> RecordInputs<'a> {
             list,
             list_again: Some(list_again),
         }
+    }
+
+    /// Opens them for reading forwards, and returns those that could be opened and the number of
+    /// those that could not. An error of the only input is returned, and those of several are
+    /// printed.
+    pub(crate) fn open(
+        &self,
+        filter: &Filter,
+        stderr: &mut dyn Write,
+    ) -> Result<(Vec<OpenInput<'_>>, usize)> {
+        let (mut opened, mut failures) = (Vec::new(), 0);
+        for named in &self.list {
+            match named.open(filter) {
+                Ok(input) => opened.push(input),
+                Err(error) if self.list.len() == 1 => return Err(error),
+                Err(error) => {
+                    failures += 1;
+                    // A closed stderr is not an error.
+                    drop(writeln!(stderr, "{}", Sanitized(&error.chain())));
+                }
+            }
+        }
+        Ok((opened, failures))
     }
 
     /// Returns `true` if an input is not a directory, and can only be read once and forwards.
@@ -239,6 +263,11 @@ impl InputLabels {
     /// Returns what rewrites the lines of each input, to begin with.
     pub(crate) fn rewriters(&self) -> Rewriters {
         Rewriters::new(self.0.iter().map(|label| label.rewriter.clone()))
+    }
+
+    /// Returns the name of an input, which is safe to show.
+    pub(crate) fn name(&self, input: usize) -> &str {
+        self.0.get(input).map_or("", |label| &label.name)
     }
 
     /// Returns the first column of the rows of an input.

@@ -11,7 +11,7 @@ mod processes;
 mod streams;
 mod unread;
 
-pub(crate) use args::{MatchArgs, OwnMatches};
+pub(crate) use args::{MatchArgs, OwnMatches, TimeRange};
 pub(crate) use inputs::{
     InputLabels, NamedInput, OpenInput, RecordInputs, open_directory, reverse_directory,
 };

@@ -76,6 +76,17 @@ impl NamePattern {
 }
 
 impl SelectionArgs {
+    /// Returns the flags as they were typed, each with a space before it.
+    pub(crate) fn typed(&self) -> String {
+        let flag = |flag: &str, value: &str| format!(" {flag} {}", ShellWord(value));
+        let applications = self.app.iter().map(|name| flag("--app", name.as_str()));
+        let directory = self.dir.iter();
+        let directory = directory.map(|path| flag("--dir", &path.display().to_string()));
+        let profile = self.profile.iter();
+        let profile = profile.map(|name| flag("--profile", name.as_str()));
+        applications.chain(directory).chain(profile).collect()
+    }
+
     /// Returns the selection of one location.
     ///
     /// # Errors

@@ -23,6 +23,8 @@ mod run;
 mod run_at_terminal;
 #[path = "commands/services.rs"]
 mod services;
+#[path = "commands/stats.rs"]
+mod stats;
 #[path = "commands/suggestions.rs"]
 mod suggestions;
 #[path = "commands/times.rs"]

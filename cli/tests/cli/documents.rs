@@ -20,6 +20,7 @@ fn cases(variable: &str, directory: &Path) -> TestCases {
     cases
         .env(variable, directory.to_str().unwrap())
         .env("NO_COLOR", "1")
+        .env("LC_ALL", "C.UTF-8")
         .env("TZ", "UTC");
     cases
 }

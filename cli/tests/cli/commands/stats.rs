@@ -1,0 +1,131 @@
+//! `stats` in whole processes: its figures lead to the records that they count.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use serde_json::{Value, json};
+
+/// Runs `stats` on a directory, and returns its document.
+fn document(directory: &Path, words: &[&str]) -> Value {
+    let output = Command::new(env!("CARGO_BIN_EXE_localtel"))
+        .env_remove("LOCALTEL_DIR")
+        .arg("--dir")
+        .arg(directory)
+        .arg("stats")
+        .args(words)
+        .args(["--json", "--utc"])
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{words:?}: {output:?}");
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+/// Runs a command as it was printed, and returns the number of records that it lists.
+fn listed(command: &str) -> u64 {
+    let program = PathBuf::from(env!("CARGO_BIN_EXE_localtel"));
+    let output: Output = Command::new("/bin/sh")
+        .args(["-c", &format!("{command} --count --no-own")])
+        .env("PATH", program.parent().unwrap())
+        .env("LOCALTEL_ZONE", "utc")
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{command}: {output:?}");
+    let text = String::from_utf8(output.stdout).unwrap();
+    text.trim().parse().unwrap()
+}
+
+/// Checks each object in a document that has a command, and returns their number.
+fn check(value: &Value) -> usize {
+    match value {
+        Value::Array(values) => values.iter().map(check).sum(),
+        Value::Object(members) => {
+            let inner: usize = members.values().map(check).sum();
+            let (Some(show), Some(records)) = (members.get("show"), members.get("records")) else {
+                return inner;
+            };
+            // Those of a whole key are not the records that have it.
+            if members.contains_key("rows") {
+                return inner;
+            }
+            let show = show.as_str().unwrap();
+            assert_eq!(listed(show), records.as_u64().unwrap(), "{show}");
+            inner + 1
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => 0,
+    }
+}
+
+/// A directory with values that a shell, a condition and a terminal read in their own way.
+fn hostile() -> tempfile::TempDir {
+    let home = tempfile::tempdir().unwrap();
+    let values = [
+        json!("a,b"),
+        json!("'quoted' \"twice\""),
+        json!("$(touch x) `y` \\"),
+        json!("k=v>1 ~ !"),
+        json!(""),
+        json!(" spaces "),
+        json!("-l"),
+        json!("500"),
+        json!(500),
+        json!(0.25),
+        json!(-3),
+        json!(true),
+        json!("漢字"),
+        json!("\"500\""),
+    ];
+    let mut text = String::new();
+    for (seq, value) in values.iter().enumerate() {
+        let name = value.as_str().filter(|name| !name.is_empty());
+        let line = json!({
+            "timestamp": format!("2026-11-21T08:15:{seq:02}.000000Z"),
+            "level": if seq % 2 == 0 { "ERROR" } else { "INFO" },
+            "source": "shop",
+            "target": "shop::pay",
+            "event": name.unwrap_or("other"),
+            "message": name.unwrap_or("none"),
+            "session": "01936f0e-0000-7000-8000-000000000000",
+            "seq": seq,
+            "properties": {"value": value, "a=b": value, "duration": seq, "level": "mine"},
+        });
+        text += &(line.to_string() + "\n");
+    }
+    std::fs::write(home.path().join("events.000001.jsonl"), text).unwrap();
+    home
+}
+
+#[test]
+fn each_row_has_the_command_that_lists_its_records() {
+    let state = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cmd/stats.in/state");
+    let mut rows = 0;
+    for words in [
+        &[] as &[&str],
+        &["-l", "warn"],
+        &["-e", "request", "-e", "command"],
+        &["-S", "2026-11-21T09:30:00Z"],
+        &["--by", "route,status"],
+        &["--per", "hour"],
+        &["--per", "day", "--by", "level", "--of", "duration"],
+        &["--per", "5m", "-U", "2026-11-21T10:00:00Z"],
+        &["--field", "tenant", "status=200"],
+    ] {
+        rows += check(&document(&state, words));
+    }
+    assert!(rows > 50, "{rows}");
+}
+
+#[test]
+fn commands_of_rows_quote_whatever_was_recorded() {
+    let home = hostile();
+    for words in [
+        &[] as &[&str],
+        &["--by", "properties.level"],
+        &["--by", "value"],
+        &["--by", "a=b,level"],
+        &["--field", "value"],
+        &["--by", "message,level"],
+        &["--field", "event"],
+    ] {
+        assert!(check(&document(home.path(), words)) > 0, "{words:?}");
+    }
+}
