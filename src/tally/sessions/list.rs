@@ -93,12 +93,12 @@ pub struct VersionSessions {
     pub last: Timestamp,
 }
 
-/// The application and its version.
-pub(super) type VersionKey = (Box<str>, Option<Box<str>>);
-
-/// The sessions of each version.
+/// The sessions of each version of each application. Sessions without a version have an empty one.
 #[derive(Debug, Default)]
-pub(super) struct VersionRows(BTreeMap<VersionKey, VersionSessions>);
+pub(super) struct VersionRows {
+    rows: BTreeMap<String, BTreeMap<String, VersionSessions>>,
+    count: usize,
+}
 
 impl VersionRows {
     /// More than a person reads.
@@ -106,37 +106,71 @@ impl VersionRows {
 
     /// Adds a session, unless there are too many versions already.
     pub(super) fn add(&mut self, seen: &SeenSession) {
-        self.add_row(VersionSessions {
-            application: seen.application().to_owned(),
-            version: seen.version().map(str::to_owned),
-            sessions: 1,
-            records: seen.records(),
-            errors: seen.errors(),
-            first: seen.start(),
-            last: seen.start(),
-        });
+        let start = seen.start();
+        let name = (seen.application(), seen.version());
+        if let Some(row) = self.row(name, start) {
+            row.add((1, seen.records(), seen.errors()), (start, start));
+        }
     }
 
-    fn add_row(&mut self, later: VersionSessions) {
-        let key = (
-            later.application.as_str().into(),
-            later.version.as_deref().map(Into::into),
-        );
-        if let Some(row) = self.0.get_mut(&key) {
-            row.sessions += later.sessions;
-            row.records += later.records;
-            row.errors += later.errors;
-            row.first = row.first.min(later.first);
-            row.last = row.last.max(later.last);
-        } else if self.0.len() < Self::COUNT_MAX {
-            self.0.insert(key, later);
+    /// Returns the row of a version.
+    fn row(
+        &mut self,
+        (application, version): (&str, Option<&str>),
+        start: Timestamp,
+    ) -> Option<&mut VersionSessions> {
+        let key = version.unwrap_or_default();
+        let is_known = |rows: &BTreeMap<String, VersionSessions>| rows.contains_key(key);
+        if !self.rows.get(application).is_some_and(is_known) {
+            if self.count == Self::COUNT_MAX {
+                return None;
+            }
+            self.count += 1;
+            let row = VersionSessions::new((application, version), start);
+            let rows = self.rows.entry(application.to_owned()).or_default();
+            rows.insert(key.to_owned(), row);
         }
+        self.rows.get_mut(application)?.get_mut(key)
     }
 
     pub(super) fn merge(&mut self, later: Self) {
-        for row in later.0.into_values() {
-            self.add_row(row);
+        for other in later.into_rows() {
+            let name = (other.application.as_str(), other.version.as_deref());
+            if let Some(row) = self.row(name, other.first) {
+                let numbers = (other.sessions, other.records, other.errors);
+                row.add(numbers, (other.first, other.last));
+            }
         }
+    }
+
+    fn into_rows(self) -> impl Iterator<Item = VersionSessions> {
+        self.rows.into_values().flat_map(BTreeMap::into_values)
+    }
+}
+
+impl VersionSessions {
+    fn new((application, version): (&str, Option<&str>), start: Timestamp) -> Self {
+        Self {
+            application: application.to_owned(),
+            version: version.map(str::to_owned),
+            sessions: 0,
+            records: 0,
+            errors: 0,
+            first: start,
+            last: start,
+        }
+    }
+
+    fn add(
+        &mut self,
+        (sessions, records, errors): (u64, u64, u64),
+        (first, last): (Timestamp, Timestamp),
+    ) {
+        self.sessions += sessions;
+        self.records += records;
+        self.errors += errors;
+        self.first = self.first.min(first);
+        self.last = self.last.max(last);
     }
 }
 
@@ -185,7 +219,7 @@ impl SessionList {
             sessions: sessions.collect(),
             counts,
             losses: others.losses,
-            versions: others.versions.0.into_values().collect(),
+            versions: others.versions.into_rows().collect(),
         }
     }
 

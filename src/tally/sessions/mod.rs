@@ -44,8 +44,10 @@ use crate::store::elsewhere::Processes;
 pub struct SessionTally {
     /// The most sessions with an end that are kept one by one.
     ended_max: usize,
-    /// The session of the last record: most records follow one of the same session.
-    current: Option<CurrentSession>,
+    /// The session of the last record, and its id as it is in lines: most records follow one of the
+    /// same session.
+    current: Option<SeenSession>,
+    current_text: Vec<u8>,
     /// The other sessions that have begun and not ended.
     open: FxHashMap<Uuid, SeenSession>,
     /// Sessions that ended. In a part, the start of some is in the parts before it.
@@ -58,14 +60,6 @@ pub struct SessionTally {
     is_full: bool,
 }
 
-/// The session of the last record.
-#[derive(Debug)]
-struct CurrentSession {
-    /// The id as it is in lines.
-    text: Vec<u8>,
-    seen: SeenSession,
-}
-
 /// Sessions that are only counted.
 #[derive(Debug, Default)]
 struct OtherSessions {
@@ -76,7 +70,7 @@ struct OtherSessions {
 }
 
 impl Default for SessionTally {
-    /// Returns a tally that keeps the newest 65,536 sessions, which take some 20 MiB.
+    /// Returns a tally that keeps the newest 65,536 sessions; twice as many take some 30 MiB.
     fn default() -> Self {
         Self::keeping(Self::COUNT_MAX)
     }
@@ -90,7 +84,7 @@ impl SessionTally {
     /// has at most 1,500.
     const PART_MAX: usize = 1 << 13;
 
-    /// Returns a tally whose result is only numbers.
+    /// Returns a tally of records that all count, whose result is only numbers.
     pub(crate) fn of_numbers() -> Self {
         Self::keeping(0)
     }
@@ -99,6 +93,7 @@ impl SessionTally {
         Self {
             ended_max,
             current: None,
+            current_text: Vec::new(),
             open: FxHashMap::default(),
             ended: Vec::new(),
             others: OtherSessions::default(),
@@ -120,9 +115,18 @@ impl SessionTally {
 
     fn add(&mut self, raw: &RawRecord<'_>, counted: u64) {
         let of_session = OfSession::read(raw);
-        if let (OfSession::Once(_), 0) = (&of_session, self.ended_max) {
-            self.others.ended += counted;
-            return;
+        if self.ended_max == 0 {
+            match of_session {
+                OfSession::Once(_) => {
+                    self.others.ended += counted;
+                    return;
+                }
+                OfSession::Nothing if self.is_known(raw) => return,
+                OfSession::Nothing
+                | OfSession::Start(_)
+                | OfSession::Dropped(_)
+                | OfSession::End(_) => {}
+            }
         }
         let seen = self.session_of(raw);
         seen.add(raw, counted);
@@ -136,28 +140,31 @@ impl SessionTally {
             }
             OfSession::End(end) => seen.note_end(end),
         }
-        self.ended.extend(self.current.take().map(|it| it.seen));
-        self.count_others(self.ended_max + Self::PART_MAX);
+        self.ended.extend(self.current.take());
+        self.count_others();
+    }
+
+    /// Returns `true` if another record of the session was added: where only numbers are wanted,
+    /// the others say nothing more.
+    fn is_known(&self, raw: &RawRecord<'_>) -> bool {
+        self.current.is_some() && self.current_text == raw.session.bytes()
+            || self.open.contains_key(&id_of(raw))
     }
 
     /// Returns the session of a record.
     fn session_of(&mut self, raw: &RawRecord<'_>) -> &mut SeenSession {
         let text = raw.session.bytes();
-        let is_other = |current: &mut CurrentSession| current.text != text;
-        if let Some(last) = self.current.take_if(is_other) {
-            self.keep_open(last.seen);
+        if self.current_text != text {
+            self.stop();
+            self.current_text.clear();
+            self.current_text.extend_from_slice(text);
         }
         let (open, input) = (&mut self.open, self.input);
-        let current = self.current.get_or_insert_with(|| {
-            // It was checked when the record was read.
-            let id = Uuid::try_parse_ascii(text).unwrap_or_default();
+        self.current.get_or_insert_with(|| {
+            let id = id_of(raw);
             let known = open.remove(&id);
-            CurrentSession {
-                text: text.to_vec(),
-                seen: known.unwrap_or_else(|| SeenSession::new(id, input, raw)),
-            }
-        });
-        &mut current.seen
+            known.unwrap_or_else(|| SeenSession::new(id, input, raw))
+        })
     }
 
     /// Adds a part of a session without an end.
@@ -172,15 +179,17 @@ impl SessionTally {
         }
     }
 
-    /// If more than that number of sessions ended, keeps the newest, and counts the others.
-    fn count_others(&mut self, most: usize) {
-        let Some(more) = self.ended.len().checked_sub(self.ended_max) else {
-            return;
-        };
-        if self.ended.len() <= most || more == 0 {
-            return;
+    /// Counts the oldest sessions that ended, if there are many more than are kept.
+    fn count_others(&mut self) {
+        if self.ended.len() > (2 * self.ended_max).max(Self::PART_MAX) {
+            self.count_oldest();
         }
-        if more < self.ended.len() {
+    }
+
+    /// Keeps the newest sessions that ended, and counts the others.
+    fn count_oldest(&mut self) {
+        let more = self.ended.len().saturating_sub(self.ended_max);
+        if more > 0 && more < self.ended.len() {
             self.ended
                 .select_nth_unstable_by_key(more, SeenSession::order);
         }
@@ -217,14 +226,14 @@ impl SessionTally {
     /// Moves the session of the last record to the others.
     fn stop(&mut self) {
         if let Some(last) = self.current.take() {
-            self.keep_open(last.seen);
+            self.keep_open(last);
         }
     }
 
     /// Checks which of the sessions without an end are running, and returns all sessions.
     pub fn finish(mut self) -> SessionList {
         self.stop();
-        self.count_others(self.ended_max);
+        self.count_oldest();
         let mut kept = self.ended;
         kept.extend(self.open.into_values());
         // A record behind the end of its session is one of that session.
@@ -245,6 +254,12 @@ impl SessionTally {
             seen.pid().is_some_and(is_running)
         })
     }
+}
+
+/// Returns the id of a record's session.
+fn id_of(raw: &RawRecord<'_>) -> Uuid {
+    // It was checked when the record was read.
+    Uuid::try_parse_ascii(raw.session.bytes()).unwrap_or_default()
 }
 
 impl OtherSessions {
@@ -291,6 +306,6 @@ impl Fold for SessionTally {
         }
         self.others.merge(later.others);
         self.is_full |= later.is_full;
-        self.count_others(self.ended_max + Self::PART_MAX);
+        self.count_others();
     }
 }
