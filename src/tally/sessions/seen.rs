@@ -74,7 +74,8 @@ impl SeenSession {
 
     pub(super) fn note_facts(&mut self, facts: SessionFacts<'_>) {
         self.pid = self.pid.or_else(|| facts.pid());
-        self.installation = self.installation.or_else(|| facts.installation());
+        // The last one counts.
+        self.installation = facts.installation().or(self.installation);
         if self.version.is_none() {
             self.version = facts.version().map(|version| kept(&version));
         }
@@ -102,7 +103,7 @@ impl SeenSession {
     pub(super) fn absorb(&mut self, later: Self) {
         self.version = self.version.take().or(later.version);
         self.pid = self.pid.or(later.pid);
-        self.installation = self.installation.or(later.installation);
+        self.installation = later.installation.or(self.installation);
         self.first = self.first.min(later.first);
         self.last = self.last.max(later.last);
         self.records += later.records;
