@@ -138,18 +138,18 @@ struct LatestValue {
 /// A value as text, cut to a recognisable length.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
-pub(super) struct Example {
+pub(crate) struct Example {
     /// The type of the value.
     #[serde(skip)]
     pub(super) kind: ValueType,
     /// A string as it is, other values as JSON; a cut value ends in `…`.
-    pub(super) text: String,
+    pub(crate) text: String,
 }
 
 /// A type of JSON values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub(super) enum ValueType {
+pub(crate) enum ValueType {
     /// A string.
     String,
     /// A number.

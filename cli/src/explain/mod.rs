@@ -16,6 +16,8 @@ use localtel::read::LINE_SCHEMA;
 
 use self::inventory::Inventory;
 use self::report::ExplainReport;
+pub(crate) use self::report::{EventReport, ValuesReport};
+pub(crate) use self::tables::ACTION_WORDS;
 use super::exit::Exit;
 use super::failure::Failure;
 use super::sanitize::SafeJson;
@@ -79,7 +81,7 @@ pub(crate) fn print_schema(screen: &mut Screen<'_>) -> Result<Exit, Failure> {
 
 /// The facts of the explanation.
 #[derive(Debug)]
-struct Explanation<'a> {
+pub(crate) struct Explanation<'a> {
     /// The zone of times in sentences.
     zone: Zone,
     location: &'a Location,
@@ -97,7 +99,8 @@ impl<'a> Explanation<'a> {
         name.map_or("the application", |name| name.as_str())
     }
 
-    fn gather(location: &'a Location, zone: Zone) -> Self {
+    /// Reads the facts of a location.
+    pub(crate) fn gather(location: &'a Location, zone: Zone) -> Self {
         let (status, inventory) = location.status_with();
         Self {
             zone,
@@ -107,6 +110,32 @@ impl<'a> Explanation<'a> {
             location,
             inventory,
         }
+    }
+
+    /// Returns the location.
+    pub(crate) fn location(&self) -> &'a Location {
+        self.location
+    }
+
+    /// Returns its state.
+    pub(crate) fn status(&self) -> &Status {
+        &self.status
+    }
+
+    /// Returns the sections in words: a heading and sentences, which may have commands between
+    /// backticks, and an indent where they are a list.
+    pub(crate) fn sections(&self) -> [(&'static str, Vec<String>); 7] {
+        text::sections(self)
+    }
+
+    /// Returns the recorded events.
+    pub(crate) fn events(&self) -> Vec<EventReport<'_>> {
+        ExplainReport::new(self).events
+    }
+
+    /// Returns the number of records whose events are not listed.
+    pub(crate) fn records_of_others(&self) -> u64 {
+        self.inventory.records_of_others
     }
 }
 

@@ -26,43 +26,43 @@ pub(super) struct ExplainReport<'a> {
 
 /// A recorded event.
 #[derive(Debug, Serialize)]
-pub(super) struct EventReport<'a> {
+pub(crate) struct EventReport<'a> {
     /// The name; absent if the event has none.
-    pub(super) event: Option<&'a str>,
+    pub(crate) event: Option<&'a str>,
     /// The target.
-    pub(super) target: &'a str,
+    pub(crate) target: &'a str,
     /// Number of records.
-    pub(super) records: u64,
+    pub(crate) records: u64,
     /// The messages; absent if there are none.
-    pub(super) message: Option<ValuesReport>,
+    pub(crate) message: Option<ValuesReport>,
     /// The properties in the order of their first occurrence.
-    pub(super) properties: Vec<PropertyReport<'a>>,
+    pub(crate) properties: Vec<PropertyReport<'a>>,
     /// Number of values of properties that are not listed.
-    pub(super) values_of_other_properties: u64,
+    pub(crate) values_of_other_properties: u64,
 }
 
 /// A property of an event.
 #[derive(Debug, Serialize)]
-pub(super) struct PropertyReport<'a> {
-    pub(super) name: &'a str,
+pub(crate) struct PropertyReport<'a> {
+    pub(crate) name: &'a str,
     /// The span of the property; absent for a property of the event.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) in_span: Option<&'a str>,
+    pub(crate) in_span: Option<&'a str>,
     #[serde(flatten)]
-    pub(super) values: ValuesReport,
+    pub(crate) values: ValuesReport,
 }
 
 /// The values of a property or of messages.
 #[derive(Debug, Serialize)]
-pub(super) struct ValuesReport {
+pub(crate) struct ValuesReport {
     /// Number of records with a value.
-    pub(super) records: u64,
+    pub(crate) records: u64,
     /// The JSON types of the values.
     kinds: Vec<ValueType>,
     /// The latest value as text, cut to 60 characters.
-    pub(super) example: Example,
+    pub(crate) example: Example,
     /// The action on the value under the current policy.
-    pub(super) verdict: &'static str,
+    pub(crate) verdict: &'static str,
 }
 
 impl<'a> ExplainReport<'a> {

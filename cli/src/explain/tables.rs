@@ -67,7 +67,7 @@ fn about_rows(facts: &Explanation<'_>) -> Vec<String> {
             facts.application()
         ));
     }
-    lines.push(ACTIONS.to_owned());
+    lines.push(ACTION_WORDS.to_owned());
     lines
 }
 
@@ -197,7 +197,7 @@ fn about_own(event: &str) -> &'static str {
 }
 
 /// The words for actions in the tables.
-const ACTIONS: &str = "keep: as it is. redact: secrets in its text are masked. hash: `p-` and 16 \
+pub(crate) const ACTION_WORDS: &str = "keep: as it is. redact: secrets in its text are masked. hash: `p-` and 16 \
                        hexadecimal digits, equal for equal values. mask: [masked]. drop: left out. \
                        not recorded: the whole event is left out.";
 

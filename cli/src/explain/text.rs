@@ -17,19 +17,7 @@ use crate::time::moment;
 
 /// Prints all sections and the recorded events.
 pub(super) fn print(facts: &Explanation<'_>, cells: usize, out: &mut dyn Write) -> io::Result<()> {
-    let sections = [
-        ("What is recorded", recorded_now(facts)),
-        ("What is never recorded", never_recorded(facts)),
-        (
-            "Where it is stored, how much and for how long",
-            storage(facts),
-        ),
-        ("Who can read it", access(facts)),
-        ("How to read it", how_to_read_it(facts)),
-        ("How to stop it", how_to_stop(facts)),
-        ("How to remove it", how_to_remove(facts)),
-    ];
-    for (heading, sentences) in sections {
+    for (heading, sentences) in sections(facts) {
         writeln!(out, "{heading}")?;
         for sentence in sentences {
             writeln!(out, "{}", paragraph(&sentence, 2, cells))?;
@@ -45,6 +33,22 @@ pub(super) fn print(facts: &Explanation<'_>, cells: usize, out: &mut dyn Write) 
         }
         (None, None) => writeln!(out, "  Nothing."),
     }
+}
+
+/// Returns the sections before the recorded events: their headings and sentences.
+pub(super) fn sections(facts: &Explanation<'_>) -> [(&'static str, Vec<String>); 7] {
+    [
+        ("What is recorded", recorded_now(facts)),
+        ("What is never recorded", never_recorded(facts)),
+        (
+            "Where it is stored, how much and for how long",
+            storage(facts),
+        ),
+        ("Who can read it", access(facts)),
+        ("How to read it", how_to_read_it(facts)),
+        ("How to stop it", how_to_stop(facts)),
+        ("How to remove it", how_to_remove(facts)),
+    ]
 }
 
 fn recorded_now(facts: &Explanation<'_>) -> Vec<String> {

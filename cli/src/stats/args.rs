@@ -5,7 +5,8 @@ use std::str::FromStr;
 use super::super::columns::Columns;
 use super::super::reading::MatchArgs;
 use super::comparison::Comparison;
-use super::period::ClockPeriod;
+use super::period::{ClockPeriod, per_word};
+use localtel::admin::ShellWord;
 use localtel::{Error, Result};
 
 /// Arguments of `stats`.
@@ -157,10 +158,34 @@ impl StatsArgs {
                 "compares whole ranges, and cannot be combined with --per",
             ));
         }
+        if self.compare.is_some() && self.format() == StatsFormat::Html {
+            return Err(Error::invalid(
+                "--compare",
+                "has no page; write one for each range with `-o html`",
+            ));
+        }
         if keys.by.is_none() && keys.per.is_none() && keys.of.is_none() {
             return Ok(StatsQuestion::Overview);
         }
         Ok(StatsQuestion::Breakdown(keys))
+    }
+
+    /// Returns the question as words of a command line.
+    pub(super) fn typed_question(&self) -> Vec<String> {
+        let flag = |flag: &str, value: &str| format!("{flag} {}", ShellWord(value));
+        let keys = |keys: &Columns| keys.headings().collect::<Vec<_>>().join(",");
+        let by = self.by.iter().map(|by| flag("--by", &keys(by)));
+        let of = self.of.iter().map(|of| flag("--of", of));
+        let per = self
+            .per
+            .iter()
+            .filter_map(|per| Some(flag("--per", &per_word(per.seconds())?)));
+        let field = self.field.iter().map(|field| flag("--field", &keys(field)));
+        let top = self.top.iter().map(|top| match top {
+            RowLimit::All => "--top all".to_owned(),
+            RowLimit::First(rows) => format!("--top {rows}"),
+        });
+        by.chain(of).chain(per).chain(field).chain(top).collect()
     }
 
     /// Returns the form of the output.

@@ -10,12 +10,14 @@ mod comparison;
 mod counts;
 mod csv_rows;
 mod document;
+mod html;
 mod numbers;
 mod overview;
 mod period;
 mod text;
 
 use super::exit::Exit;
+use super::explain::Explanation;
 use super::failure::Failure;
 use super::reading::{EmptySelection, InputLabels, RecordInputs, Rewritten, TimeRange};
 use super::sanitize::SafeJson;
@@ -24,6 +26,7 @@ use super::selection::name_of;
 use localtel::admin::Location;
 use localtel::read::{Filter, Merged};
 use localtel::{Error, Result};
+use time::OffsetDateTime;
 
 pub(crate) use args::StatsArgs;
 use args::{StatsFormat, StatsQuestion};
@@ -33,6 +36,7 @@ use commands::ShowCommands;
 use counts::{AnswerCounts, SessionScope, StatsCounts, StatsPlan};
 use csv_rows::csv;
 use document::{StatsAnswer, StatsDocument};
+use html::{PageCommands, ReportPage};
 use overview::{Overview, StorageRow, SummingUp};
 use text::TextStyle;
 
@@ -80,14 +84,20 @@ pub(crate) fn run(
         style,
         commands: ShowCommands {
             start: source.show.clone(),
-            range: args.records.typed_range(),
+            range: match args.format() {
+                // A page is read later than it is made.
+                StatsFormat::Html => html::absolute(range, screen.now, zone),
+                StatsFormat::Text | StatsFormat::Json | StatsFormat::Csv => {
+                    args.records.typed_range()
+                }
+            },
             selection: args.records.typed(),
         },
     };
     let counted = run.count(range, screen)?;
     let compared = other.map(|other| run.count(other, screen)).transpose()?;
     let compared = compared.as_ref().map(|counted| &counted.answer);
-    run.print(&counted.answer, compared, screen)?;
+    run.print(&counted, compared, screen)?;
     if counted.records == 0 {
         let filter = run.filter(range)?;
         let selection = EmptySelection::new(&args.records, zone, &filter);
@@ -181,7 +191,12 @@ impl Run<'_> {
                 Some(_) => usize::MAX,
                 None => self.rows_max(),
             },
-            buckets_max: text::histogram_columns(self.style.cells),
+            buckets_max: match self.args.format() {
+                StatsFormat::Html => html::COLUMNS_MAX,
+                StatsFormat::Text | StatsFormat::Json | StatsFormat::Csv => {
+                    text::histogram_columns(self.style.cells)
+                }
+            },
             storage: &self.storage(),
         };
         Ok(match (counts.answer, &self.question) {
@@ -235,17 +250,19 @@ impl Run<'_> {
     /// Prints the answer, and the one that is compared with it.
     fn print(
         &self,
-        answer: &StatsAnswer,
+        counted: &Counted,
         compared: Option<&StatsAnswer>,
         screen: &mut Screen<'_>,
     ) -> Result<(), Failure> {
+        let answer = &counted.answer;
         match self.args.format() {
             StatsFormat::Json => {
                 let text = StatsDocument::new(answer, compared).text()?;
                 writeln!(screen.stdout, "{}", SafeJson(&text))?;
             }
             StatsFormat::Csv => screen.stdout.write_all(&csv(answer, screen.sink))?,
-            StatsFormat::Text | StatsFormat::Html => {
+            StatsFormat::Html => write!(screen.stdout, "{}", self.page(counted, screen.now))?,
+            StatsFormat::Text => {
                 let lines = match (answer, compared) {
                     (answer, Some(other)) => {
                         compared::compared(answer, other, self.rows_max(), self.style)
@@ -260,6 +277,22 @@ impl Run<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Returns the answer as a page, with what is recorded of the applications.
+    fn page(&self, counted: &Counted, now: OffsetDateTime) -> String {
+        let locations = self.source.locations.iter();
+        let page = ReportPage {
+            answer: &counted.answer,
+            style: self.style,
+            made: now,
+            commands: PageCommands::new(&self.commands, self.args),
+            accounts: locations
+                .map(|location| Explanation::gather(location, self.style.zone))
+                .collect(),
+            failures: counted.failures,
+        };
+        page.text()
     }
 }
 

@@ -240,6 +240,21 @@ impl PeriodStart {
     }
 }
 
+/// Returns the word that `--per` takes for a length of time.
+pub(super) fn per_word(seconds: i64) -> Option<String> {
+    match seconds {
+        604_800 => Some("week".to_owned()),
+        86_400 => Some("day".to_owned()),
+        3600 => Some("hour".to_owned()),
+        60 => Some("minute".to_owned()),
+        1 => Some("second".to_owned()),
+        seconds if seconds > 86_400 => None,
+        seconds if seconds % 3600 == 0 => Some(format!("{}h", seconds / 3600)),
+        seconds if seconds % 60 == 0 => Some(format!("{}m", seconds / 60)),
+        seconds => Some(format!("{seconds}s")),
+    }
+}
+
 /// Returns the first letters of the name of a date's day.
 fn weekday(date: Date) -> String {
     let mut name = date.weekday().to_string();
@@ -288,6 +303,17 @@ mod tests {
         ] {
             assert_eq!(text.parse::<ClockPeriod>().ok(), expected, "{text}");
         }
+    }
+
+    #[test]
+    fn the_word_of_a_period_is_parsed_as_that_period() {
+        for text in [
+            "second", "30s", "minute", "15m", "hour", "6h", "day", "week",
+        ] {
+            let seconds = text.parse::<ClockPeriod>().unwrap().seconds();
+            assert_eq!(per_word(seconds).as_deref(), Some(text));
+        }
+        assert_eq!(per_word(28 * 86_400), None);
     }
 
     #[test]

@@ -102,7 +102,7 @@ fn columns(breakdown: &Breakdown) -> Vec<(String, Side)> {
 const BAR_CELLS: usize = 16;
 
 /// Returns what the bar of a row shows: the 95th percentile of the number, or the records.
-fn bar_value(row: &BreakdownRow) -> f64 {
+pub(in crate::stats) fn bar_value(row: &BreakdownRow) -> f64 {
     #[expect(clippy::cast_precision_loss, reason = "a bar is not exact")]
     let records = row.records as f64;
     row.numbers

@@ -12,8 +12,8 @@ use super::super::time::{Zone, moment};
 use super::chart::ChartLetters;
 use localtel::read::Timestamp;
 
-pub(super) use breakdown::{breakdown, field};
-pub(super) use overview::{histogram_columns, missing, overview, range_of};
+pub(super) use breakdown::{bar_value, breakdown, field};
+pub(super) use overview::{a, histogram_columns, length, missing, overview, range_of};
 
 /// How an answer is drawn.
 #[derive(Debug, Clone, Copy)]
@@ -26,7 +26,7 @@ pub(super) struct TextStyle {
 
 impl TextStyle {
     /// Returns a time up to the minute.
-    fn minute(&self, time: Option<Timestamp>) -> String {
+    pub(super) fn minute(&self, time: Option<Timestamp>) -> String {
         self.part(time, "YYYY-MM-DDTHH:MM".len()).replace('T', " ")
     }
 

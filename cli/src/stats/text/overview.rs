@@ -115,7 +115,7 @@ fn facts(overview: &Overview, style: TextStyle) -> Vec<String> {
 }
 
 /// Returns a length of time in its two largest units.
-fn length(seconds: f64) -> String {
+pub(in crate::stats) fn length(seconds: f64) -> String {
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
@@ -248,7 +248,7 @@ const COLUMNS_MIN: i64 = 10;
 const COLUMNS_MAX: i64 = 60;
 
 /// Returns a length of time with its article.
-fn a(length: &str) -> String {
+pub(in crate::stats) fn a(length: &str) -> String {
     match length.chars().next() {
         Some(first) if first.is_ascii_digit() => length.to_owned(),
         Some('h') => format!("an {length}"),
