@@ -54,8 +54,32 @@ fn the_picture_is_of_a_real_run() {
         let output = at_terminal(home.path(), words);
         write!(shown, "\x1b[2m$\x1b[0m localtel {words}\n{output}\n").unwrap();
     }
+    check_picture("../docs/terminal.svg", &shown);
+}
+
+/// The records are made up; `stats` is not.
+#[test]
+fn the_picture_of_stats_is_of_a_real_run() {
+    let home = TempDir::new().unwrap();
+    let status = Command::new(program("made_up_week"))
+        .arg(home.path())
+        .arg("2026-11-29T10:00:00Z")
+        .status();
+    assert!(status.unwrap().success());
+    let mut shown = String::new();
+    for words in [
+        "stats",
+        "--app billing-api stats --by route --of duration -S 2026-11-28",
+    ] {
+        let output = at_terminal(home.path(), words);
+        write!(shown, "\x1b[2m$\x1b[0m localtel {words}\n{output}\n").unwrap();
+    }
+    check_picture("../docs/stats.svg", &shown);
+}
+
+/// Compares a picture with what a terminal shows.
+fn check_picture(path: &str, shown: &str) {
     let picture = anstyle_svg::Term::new().render_svg(shown.trim_end());
-    let path = "../docs/terminal.svg";
     if std::env::var_os("TRYCMD").is_some_and(|value| value == "overwrite") {
         std::fs::write(path, &picture).unwrap();
     }
@@ -166,6 +190,8 @@ fn at_terminal(home: &Path, words: &str) -> String {
         .env_clear()
         .env("XDG_STATE_HOME", home)
         .env("TERM", "xterm-256color")
+        .env("LANG", "C.UTF-8")
+        .env("TZ", "UTC")
         .env("LOCALTEL_PAGER", "");
     let output = output_at_terminal(command, 80);
     assert!(output.status.success(), "{output:?}");
