@@ -3,7 +3,7 @@
 use std::str::FromStr;
 
 use super::super::columns::Columns;
-use super::super::reading::MatchArgs;
+use super::super::reading::{MatchArgs, RecordInputs};
 use super::comparison::Comparison;
 use super::period::{ClockPeriod, per_word};
 use localtel::admin::ShellWord;
@@ -126,6 +126,17 @@ impl RowLimit {
 }
 
 impl StatsArgs {
+    /// Returns the arguments with the session that `--session last` names.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if there is no such session.
+    pub(super) fn resolved(&self, inputs: &RecordInputs<'_>) -> Result<Self> {
+        let mut resolved = self.clone();
+        resolved.records = self.records.resolved(inputs)?;
+        Ok(resolved)
+    }
+
     /// Returns the question.
     ///
     /// # Errors

@@ -19,7 +19,9 @@ mod text;
 use super::exit::Exit;
 use super::explain::Explanation;
 use super::failure::Failure;
-use super::reading::{EmptySelection, InputLabels, RecordInputs, Rewritten, TimeRange};
+use super::reading::{
+    EmptySelection, InputLabels, RecordInputs, Rewritten, TimeRange, of_processes,
+};
 use super::sanitize::SafeJson;
 use super::screen::{OutputKind, Screen};
 use super::selection::name_of;
@@ -55,6 +57,7 @@ pub(crate) fn run(
     source: &StatsSource<'_>,
     screen: &mut Screen<'_>,
 ) -> Result<Exit, Failure> {
+    let args = &args.resolved(&source.inputs)?;
     let question = args.question()?;
     let zone = args.records.zone.zone(screen)?;
     let selected = args.records.range(zone, screen.now)?;
@@ -225,7 +228,8 @@ impl Run<'_> {
     /// if they are asked for, in pipes, too: they say nothing of what the application did.
     fn filter(&self, range: TimeRange) -> Result<Filter> {
         let records = &self.args.records;
-        records.filter_in(range, records.own_matches(OutputKind::Terminal))
+        let filter = records.filter_in(range, records.own_matches(OutputKind::Terminal))?;
+        of_processes(filter, &self.source.inputs)
     }
 
     /// Returns the most rows of a table.
