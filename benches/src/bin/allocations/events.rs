@@ -2,9 +2,12 @@
 //! the actions of the policy. Hashes and masked secrets may: they create a text.
 
 use std::fmt;
+use std::path::Path;
+use std::time::Duration;
 
 use localtel::consent::WhenUndecided;
 use localtel::policy::Action;
+use localtel::recording::Spans;
 use localtel::{Policy, Telemetry};
 use tracing_subscriber::prelude::*;
 
@@ -160,7 +163,36 @@ pub(crate) fn measure() -> Result<Vec<Row>> {
             unit: Unit::Allocations,
         })
     };
-    CASES.into_iter().map(row).collect()
+    let mut rows = CASES.into_iter().map(row).collect::<Result<Vec<Row>>>()?;
+    rows.push(closed_span(home.path())?);
+    Ok(rows)
+}
+
+/// Counts what a span that is recorded when it closes allocates beyond one that is not.
+fn closed_span(home: &Path) -> Result<Row> {
+    let per_span = |name: &str, spans: Spans| {
+        let telemetry = Telemetry::builder("bench")
+            .dir(home.join(name))
+            .when_undecided(WhenUndecided::Record)
+            .spans(spans)
+            .try_open()?;
+        let layer = telemetry.layer().with_filter(telemetry.filter());
+        let subscriber = tracing_subscriber::registry().with(layer);
+        tracing::subscriber::with_default(subscriber, || {
+            let _request = tracing::info_span!("request", id = 7).entered();
+            per_event(&telemetry, || {
+                let _query = tracing::info_span!("query", table = "projects").entered();
+            })
+        })
+    };
+    let at_least = Duration::ZERO;
+    let recorded = per_span("closed", Spans::Closed { at_least })?;
+    Ok(Row {
+        what: "an event allocates: a closed span, beyond one that is not recorded".to_owned(),
+        allowed: NOTHING,
+        counted: recorded - per_span("in-events", Spans::InEvents)?,
+        unit: Unit::Allocations,
+    })
 }
 
 /// Returns the number of allocations per event once the thread and the buffers are warm.
