@@ -216,7 +216,6 @@ pub(super) const SEPARATOR: u8 = 0xff;
 struct CountedProperties<'a> {
     duration: Option<f64>,
     command: Option<RawText<'a>>,
-    span: Option<RawText<'a>>,
     is_failed: bool,
 }
 
@@ -227,7 +226,6 @@ impl<'a> CountedProperties<'a> {
             match name.bytes() {
                 b"duration" => found.duration = number_in(json.bytes()),
                 b"command" => found.command = json.text(),
-                b"span" => found.span = json.text(),
                 b"result" => found.is_failed = json.bytes() == b"\"ERROR\"",
                 _ => {}
             }
@@ -345,11 +343,12 @@ impl OverviewCounts {
             self.errors.add(&self.key, record);
         }
         if found.duration.is_some() {
-            let (kind, name) = match (raw.event, found.command, found.span) {
+            let (kind, name) = match (raw.event, found.command, raw.message) {
                 (Some(event), Some(command), _) if event.is("command") => {
                     (KeyKind::Command, command)
                 }
-                (Some(event), _, Some(span)) if event.is("span") => (KeyKind::Span, span),
+                // The message of a closed span is its name.
+                (Some(event), _, Some(name)) if event.is("span") => (KeyKind::Span, name),
                 (Some(event), _, _) => (KeyKind::Event, event),
                 (None, _, _) => (KeyKind::Target, raw.target),
             };

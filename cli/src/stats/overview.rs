@@ -358,7 +358,7 @@ fn words_for(kind: KeyKind, name: &str) -> Vec<String> {
         KeyKind::Event => vec![equality("event", name)],
         KeyKind::Target => vec![equality("target", name), "--lacks event".to_owned()],
         KeyKind::Command => vec!["event=command".to_owned(), equality("command", name)],
-        KeyKind::Span => vec!["event=span".to_owned(), equality("properties.span", name)],
+        KeyKind::Span => vec!["event=span".to_owned(), equality("message", name)],
         KeyKind::Message => vec!["level=error".to_owned(), equality("message", name)],
         KeyKind::ErrorEvent => vec![
             "level=error".to_owned(),

@@ -129,3 +129,37 @@ fn commands_of_rows_quote_whatever_was_recorded() {
         assert!(check(&document(home.path(), words)) > 0, "{words:?}");
     }
 }
+
+#[test]
+fn durations_of_closed_spans_are_those_of_their_names() {
+    let home = tempfile::tempdir().unwrap();
+    let mut text = String::new();
+    for (seq, name) in ["load", "store", "load"].into_iter().enumerate() {
+        let line = json!({
+            "timestamp": "2026-11-21T08:15:30.000000Z",
+            "level": "INFO",
+            "source": "shop",
+            "target": "shop::db",
+            "event": "span",
+            "message": name,
+            "session": "01936f0e-0000-7000-8000-000000000000",
+            "seq": seq,
+            "properties": {"duration": seq, "span": "own"},
+            "spans": [{"name": "load"}],
+        });
+        text += &(line.to_string() + "\n");
+    }
+    std::fs::write(home.path().join("events.000001.jsonl"), text).unwrap();
+    let document = document(home.path(), &[]);
+    let rows = &document["overview"]["durations"]["rows"];
+    let rows = rows.as_array().unwrap();
+    let names: Vec<_> = rows
+        .iter()
+        .map(|row| (&row["name"], &row["records"]))
+        .collect();
+    assert_eq!(
+        names,
+        [(&json!("load"), &json!(2)), (&json!("store"), &json!(1))]
+    );
+    assert!(check(&document) >= 2);
+}
