@@ -1,7 +1,7 @@
 //! The commands that read the whole directory beside a condition, which does the least; and
 //! thousands of segments beside one.
 
-use super::task::{Answers, Lines, Share, Shares, Task};
+use super::task::{Answers, Lines, MIB, Share, Shares, Task};
 use super::tools::Tools;
 use crate::results::{Bound, Figure};
 
@@ -14,6 +14,7 @@ pub(super) fn commands<'a>(tools: &'a Tools, shares: &'a Shares) -> Task<'a> {
         .localtel(Share::Whole, &["status"], Lines::Any)
         .localtel(Share::Whole, &["explain"], Lines::Any)
         .localtel(Share::Whole, &["doctor"], Lines::Any)
+        .localtel(Share::Whole, &["stats"], Lines::Any)
         .localtel(Share::Whole, &last, Lines::Exactly(10))
         .localtel(Share::Whole, &["show", "-o", "json"], all)
         .localtel(Share::Whole, &["show", "-r", "-o", "json"], all)
@@ -86,6 +87,7 @@ pub(super) fn figures(commands: &Answers, segments: &Answers, count: usize) -> V
         ("`status`", "status", condition, SLOW, 2.0),
         ("`explain`", "explain", condition, SLOW, 2.0),
         ("`doctor`", "doctor", condition, SLOW, 2.0),
+        ("`stats`", "stats", condition, SLOW, 2.0),
         (
             "`show --sort -n 10 -o json`",
             "show --sort",
@@ -127,7 +129,14 @@ pub(super) fn figures(commands: &Answers, segments: &Answers, count: usize) -> V
             unit: "×",
         })
     });
-    of_commands.chain(of_segments).collect()
+    let of_memory = commands.of(&localtel("stats"), Share::Whole);
+    let of_memory = of_memory.map(|answer| Figure {
+        what: "`stats`: memory".to_owned(),
+        target: Bound::AtMost(128.0),
+        measured: answer.peak_bytes() / MIB,
+        unit: "MiB",
+    });
+    of_commands.chain(of_segments).chain(of_memory).collect()
 }
 
 /// Returns the beginning of the name of a contender.
