@@ -41,6 +41,19 @@ impl Grid {
         self.rows.push(cells.collect());
     }
 
+    /// Adds a column without a heading, with a cell for each row.
+    pub(crate) fn push_column(&mut self, cells: impl IntoIterator<Item = String>) {
+        self.sides.push(Side::Left);
+        for (row, cell) in self.rows.iter_mut().skip(1).zip(cells) {
+            row.push(Sanitized(&cell).to_string());
+        }
+    }
+
+    /// Returns how wide one more column may be so that nothing is cut.
+    pub(crate) fn room_beside(&self, cells: usize) -> usize {
+        cells.saturating_sub(total(&self.whole_widths()) + BETWEEN.len())
+    }
+
     /// Returns the lines of the table; the first has the headings. Cut columns share the room that
     /// the others leave of `cells`, and have at least [`CUT_CELLS_MIN`].
     pub(crate) fn lines(&self, cells: usize) -> Vec<String> {
@@ -67,16 +80,19 @@ impl Grid {
         self.rows.iter().map(line).collect()
     }
 
-    fn widths(&self, cells: usize) -> Vec<usize> {
+    /// Returns the widths of the columns if nothing is cut.
+    fn whole_widths(&self) -> Vec<usize> {
         let mut widths = vec![0; self.sides.len()];
         for row in &self.rows {
             for (wide, cell) in widths.iter_mut().zip(row) {
                 *wide = width(cell).max(*wide);
             }
         }
-        let total = |widths: &[usize]| {
-            widths.iter().sum::<usize>() + BETWEEN.len() * widths.len().saturating_sub(1)
-        };
+        widths
+    }
+
+    fn widths(&self, cells: usize) -> Vec<usize> {
+        let mut widths = self.whole_widths();
         while total(&widths) > cells {
             let columns = widths.iter_mut().zip(&self.sides);
             let can_be_cut =
@@ -88,6 +104,11 @@ impl Grid {
         }
         widths
     }
+}
+
+/// Returns the width of a line.
+fn total(widths: &[usize]) -> usize {
+    widths.iter().sum::<usize>() + BETWEEN.len() * widths.len().saturating_sub(1)
 }
 
 /// What is between two columns.
@@ -124,6 +145,17 @@ mod tests {
             r"a name that is long enough  1200  \x1b[2J",
         ];
         assert_eq!(grid().lines(80), expected);
+    }
+
+    #[test]
+    fn the_room_beside_a_table_is_what_fills_the_line() {
+        let mut grid = grid();
+        assert_eq!(grid.room_beside(20), 0);
+        let room = grid.room_beside(60);
+        grid.push_column([String::new(), "x".repeat(room)]);
+        let lines = grid.lines(60);
+        assert_eq!(width(&lines[2]), 60);
+        assert!(lines[2].starts_with("a name that is long enough"));
     }
 
     #[test]

@@ -36,7 +36,6 @@ pub(in super::super) fn breakdown(breakdown: &Breakdown, style: TextStyle) -> Ve
 fn table(breakdown: &Breakdown, style: TextStyle) -> Grid {
     let columns = columns(breakdown);
     let mut grid = Grid::new(columns.iter().map(|(name, side)| (name.as_str(), *side)));
-    let greatest = breakdown.rows.iter().map(bar_value).fold(0.0, f64::max);
     for row in &breakdown.rows {
         let mut cells: Vec<String> = Vec::new();
         if breakdown.per.is_some() {
@@ -57,14 +56,23 @@ fn table(breakdown: &Breakdown, style: TextStyle) -> Grid {
             });
             cells.extend(figures.map(shown));
         }
-        let bar = match bar_value(row) {
-            value if value > 0.0 => style.letters.bar(value, greatest, BAR_CELLS),
-            _ => String::new(),
-        };
-        cells.push(bar);
         grid.push(cells);
     }
+    push_bars(&mut grid, &breakdown.rows, style);
     grid
+}
+
+/// Adds a bar to each row, as far as there is room without cutting a value.
+fn push_bars(grid: &mut Grid, rows: &[BreakdownRow], style: TextStyle) {
+    let cells = grid.room_beside(style.cells).min(BAR_CELLS);
+    if cells < BAR_CELLS_MIN {
+        return;
+    }
+    let greatest = rows.iter().map(bar_value).fold(0.0, f64::max);
+    grid.push_column(rows.iter().map(|row| match bar_value(row) {
+        value if value > 0.0 => style.letters.bar(value, greatest, cells),
+        _ => String::new(),
+    }));
 }
 
 fn columns(breakdown: &Breakdown) -> Vec<(String, Side)> {
@@ -94,12 +102,14 @@ fn columns(breakdown: &Breakdown) -> Vec<(String, Side)> {
             columns.push((format!("{mark}{name}"), Side::Right));
         }
     }
-    columns.push((String::new(), Side::Left));
     columns
 }
 
 /// The longest bar.
 const BAR_CELLS: usize = 16;
+
+/// The least length of the longest bar: a shorter one says nothing.
+const BAR_CELLS_MIN: usize = 4;
 
 /// Returns what the bar of a row shows: the 95th percentile of the number, or the records.
 pub(in crate::stats) fn bar_value(row: &BreakdownRow) -> f64 {
@@ -167,18 +177,16 @@ pub(in super::super) fn field(field: &FieldSummary, style: TextStyle) -> Vec<Str
         ("N", Side::Right),
         ("SHARE", Side::Right),
         ("LAST", Side::Left),
-        ("", Side::Left),
     ]);
-    let greatest = field.rows.iter().map(bar_value).fold(0.0, f64::max);
     for row in &field.rows {
         grid.push([
             row.values.concat(),
             row.records.to_string(),
             share(row.records, field.records),
             row.last.map(|last| style.short(last)).unwrap_or_default(),
-            style.letters.bar(bar_value(row), greatest, BAR_CELLS),
         ]);
     }
+    push_bars(&mut grid, &field.rows, style);
     section(&mut lines, &grid, style);
     left_out(&mut lines, field.more_rows, field.uncounted_records);
     lines.push(list_them(&field.show));
