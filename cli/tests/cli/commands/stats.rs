@@ -163,3 +163,37 @@ fn durations_of_closed_spans_are_those_of_their_names() {
     );
     assert!(check(&document) >= 2);
 }
+
+/// Checks that a value has all that is expected of it; objects may have more members.
+#[track_caller]
+fn check_has(found: &Value, expected: &Value) {
+    match (found, expected) {
+        (Value::Object(members), Value::Object(expected)) => {
+            for (key, expected) in expected {
+                check_has(&members[key], expected);
+            }
+        }
+        (Value::Array(values), Value::Array(expected)) => {
+            assert_eq!(values.len(), expected.len(), "{values:?}");
+            for (value, expected) in values.iter().zip(expected) {
+                check_has(value, expected);
+            }
+        }
+        // As texts: 12 and 12.0 are different.
+        (found, expected) => assert_eq!(found.to_string(), expected.to_string()),
+    }
+}
+
+#[test]
+fn numbers_are_those_of_duckdb_to_the_last_digit() {
+    let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
+    let directory = tests.join("cmd/stats.in/state/billing/telemetry");
+    let lines = std::fs::read_to_string(tests.join("duckdb/stats.expected.jsonl")).unwrap();
+    for line in lines.lines() {
+        let expected: Value = serde_json::from_str(line).unwrap();
+        let words = expected["stats"].as_array().unwrap().iter();
+        let words: Vec<&str> = words.map(|word| word.as_str().unwrap()).collect();
+        let found = document(&directory, &words);
+        check_has(&found["breakdown"]["rows"], &expected["rows"]);
+    }
+}
