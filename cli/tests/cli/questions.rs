@@ -1,8 +1,7 @@
 //! Questions of operators, each answered by one command without a pipe, on the records of three
 //! applications in seven days. The answers are computed from the generated records, and not with
-//! localtel. The number before a question is its number in the list of questions; `stats` answers
-//! 3, 4, 5, 9, 10 and 11, which belong in a file `numbers`, and nothing answers 19, a live
-//! dashboard.
+//! localtel. The number before a question is its number in the list of questions; nothing answers
+//! 19, a live dashboard.
 
 #[path = "questions/applications.rs"]
 mod applications;
@@ -20,6 +19,8 @@ mod inputs;
 mod log;
 #[path = "questions/names.rs"]
 mod names;
+#[path = "questions/numbers.rs"]
+mod numbers;
 #[path = "questions/showing.rs"]
 mod showing;
 
