@@ -3,9 +3,10 @@
 use localtel::admin::{Environment, Finding, FindingKind, Findings, Location};
 
 use super::cells::{LongWords, wrapped};
+use super::document::document;
 use super::exit::Exit;
 use super::failure::Failure;
-use super::sanitize::{SafeJson, Sanitized};
+use super::sanitize::Sanitized;
 use super::screen::Screen;
 use super::suggestion::near;
 
@@ -38,8 +39,7 @@ pub(crate) fn run(
         found.findings.insert(0, name);
     }
     if args.json {
-        let json = serde_json::to_string(&found)?;
-        writeln!(screen.stdout, "{}", SafeJson(&json))?;
+        screen.stdout.write_all(&document(&found)?)?;
     } else {
         let cells = screen.text_cells();
         for line in lines_of(location, &found) {

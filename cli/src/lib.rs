@@ -42,6 +42,7 @@ mod consent;
 mod csv;
 mod days;
 mod doctor;
+mod document;
 mod embedded;
 mod execution;
 mod exit;

@@ -4,11 +4,12 @@
 use localtel::admin::{Location, Status};
 
 use super::cells::{Padded, width};
+use super::document::document;
 use super::exit::Exit;
 use super::failure::Failure;
 use super::host::called;
 use super::quantity::size;
-use super::sanitize::{SafeJson, Sanitized};
+use super::sanitize::Sanitized;
 use super::screen::Screen;
 use super::time::{ZoneArgs, moment};
 
@@ -36,8 +37,8 @@ pub(crate) fn run(
     let profiles = location.profiles()?;
     let rows: Vec<Status> = profiles.iter().map(Location::status).collect();
     if args.json {
-        let json = serde_json::to_string(&rows)?;
-        writeln!(screen.stdout, "{}", SafeJson(&json))?;
+        let rows = document(serde_json::json!({ "profiles": rows }))?;
+        screen.stdout.write_all(&rows)?;
         return Ok(Exit::Done);
     }
     if rows.is_empty() {
@@ -96,4 +97,4 @@ const HEADING: &str = "PROFILE";
 pub(crate) const EXAMPLES: &str = "\
 Examples:
   localtel --app myapp profiles
-  localtel profiles --json | jq -r '.[] | [.profile, .status] | @tsv'";
+  localtel profiles --json | jq -r '.profiles[] | [.profile, .status] | @tsv'";

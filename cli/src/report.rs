@@ -4,6 +4,7 @@
 
 use localtel::admin::Location;
 
+use super::document::document;
 use super::exit::Exit;
 use super::failure::Failure;
 use super::sanitize::SafeJson;
@@ -39,8 +40,7 @@ pub(crate) fn run(
     let zone = args.zone.zone(screen)?;
     let report = location.report();
     if args.json {
-        let text = serde_json::to_string(&report)?;
-        writeln!(screen.stdout, "{}", SafeJson(&text))?;
+        screen.stdout.write_all(&document(&report)?)?;
     } else {
         writeln!(screen.stdout, "{report}")?;
     }

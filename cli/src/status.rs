@@ -9,10 +9,11 @@ use localtel::admin::{
 use localtel::read::Summary;
 
 use super::cells::{LongWords, Padded, width, wrapped};
+use super::document::document;
 use super::exit::Exit;
 use super::failure::Failure;
 use super::quantity::{age, count, days, lasting, round_size, size};
-use super::sanitize::{SafeJson, Sanitized};
+use super::sanitize::Sanitized;
 use super::screen::Screen;
 use super::selection::name_of;
 use super::time::{Zone, ZoneArgs, moment};
@@ -36,9 +37,7 @@ pub(crate) fn run(
 ) -> Result<Exit, Failure> {
     let status = location.status();
     if args.json {
-        let text = serde_json::to_string(&status)
-            .map_err(|error| Failure::failed(format!("could not write JSON: {error}")))?;
-        writeln!(screen.stdout, "{}", SafeJson(&text))?;
+        screen.stdout.write_all(&document(&status)?)?;
     } else {
         let mut text = Vec::new();
         print(&status, location, args.zone.zone(screen)?, &mut text)?;
@@ -63,8 +62,8 @@ pub(crate) fn run_all(
     let zone = args.zone.zone(screen)?;
     if args.json {
         for location in locations {
-            let json = serde_json::to_string(&location.status())?;
-            writeln!(screen.stdout, "{}", SafeJson(&json))?;
+            let status = document(location.status())?;
+            screen.stdout.write_all(&status)?;
         }
         return Ok(Exit::Done);
     }

@@ -18,9 +18,9 @@ use self::inventory::Inventory;
 use self::report::ExplainReport;
 pub(crate) use self::report::{EventReport, ValuesReport};
 pub(crate) use self::tables::ACTION_WORDS;
+use super::document::document;
 use super::exit::Exit;
 use super::failure::Failure;
-use super::sanitize::SafeJson;
 use super::screen::Screen;
 use super::time::{Zone, ZoneArgs};
 
@@ -63,9 +63,8 @@ pub(crate) fn run(
     }
     let facts = Explanation::gather(location, args.zone.zone(screen)?);
     if args.json {
-        let text = serde_json::to_string(&ExplainReport::new(&facts))
-            .map_err(|error| Failure::failed(format!("could not write JSON: {error}")))?;
-        writeln!(screen.stdout, "{}", SafeJson(&text))?;
+        let report = document(ExplainReport::new(&facts))?;
+        screen.stdout.write_all(&report)?;
     } else {
         let cells = screen.text_cells();
         text::print(&facts, cells, screen.stdout)?;

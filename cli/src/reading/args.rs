@@ -322,6 +322,7 @@ impl MatchArgs {
                 .iter()
                 .map(|term| flag("--lacks", &term.to_string())),
         );
+        typed.extend(self.own.then(|| "--own".to_owned()));
         typed.extend(self.operands.iter().map(|operand| match operand {
             RecordOperand::Condition(term) => word(&term.to_string()),
             RecordOperand::Path(path) => word(&path.display().to_string()),

@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use serde_json::{Value, json};
 
 use super::super::columns::Cell;
-use super::super::sanitize::{SafeJson, push};
+use super::super::document::document;
 use super::super::screen::OutputKind;
 use super::super::time::{Zone, moment};
 use super::super::{csv, tsv};
@@ -16,15 +16,8 @@ use localtel::read::tally::{RecordedSession, SessionEnding, SessionList};
 /// Returns the list as one JSON document on a line.
 pub(super) fn json(sessions: &[&RecordedSession], list: &SessionList) -> Vec<u8> {
     let sessions: Vec<Value> = sessions.iter().map(|it| session_value(it)).collect();
-    let document = json!({
-        "version": VERSION,
-        "sessions": sessions,
-        "left_out": list.left_out(),
-    });
-    let mut out = Vec::new();
-    push(&mut out, SafeJson(&document.to_string()));
-    out.push(b'\n');
-    out
+    // A value of JSON can be written.
+    document(json!({ "sessions": sessions, "left_out": list.left_out() })).unwrap_or_default()
 }
 
 fn session_value(session: &RecordedSession) -> Value {
@@ -73,9 +66,6 @@ fn ending(session: &RecordedSession) -> &'static str {
         SessionEnding::WithoutEnd => "without_end",
     }
 }
-
-/// The version of the JSON document.
-const VERSION: u64 = 1;
 
 const HEADINGS: [&str; 13] = [
     "start",

@@ -133,7 +133,7 @@ fn the_document_has_a_version_and_all_facts() {
     let home = directory(&two_sessions());
     let (_, out, _) = listed(&home, &["--json"]);
     let document: serde_json::Value = serde_json::from_str(&out).unwrap();
-    assert_eq!(document["version"], 1);
+    assert_eq!(document["document_version"], 1);
     let session = &document["sessions"][0];
     assert_eq!(session["id"], format!("{STARTED}01"));
     assert_eq!(session["application"], "shop");

@@ -12,6 +12,7 @@ use super::counts::{BreakdownCounts, FieldCounts, ValueKind, parts_of_values};
 use super::numbers::Quantiles;
 use super::overview::SummingUp;
 use super::period::{ClockPeriod, PeriodStart};
+use localtel::admin::ShellWord;
 use localtel::read::Timestamp;
 use localtel::read::tally::Group;
 
@@ -148,7 +149,7 @@ fn show(
     let has_number = keys
         .of
         .iter()
-        .map(|key| format!("--has {}", localtel::admin::ShellWord(key)));
+        .map(|key| format!("--has {}", ShellWord(key)));
     let words = conditions.chain(has_number);
     match (start, keys.per) {
         (Some(start), Some(period)) => {
@@ -256,7 +257,7 @@ impl FieldSummary {
             numbers,
             rows,
             more_rows,
-            show: facts.commands.with([]),
+            show: facts.commands.with([format!("--has {}", ShellWord(key))]),
         }
     }
 }

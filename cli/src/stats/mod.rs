@@ -22,7 +22,6 @@ use super::failure::Failure;
 use super::reading::{
     EmptySelection, InputLabels, RecordInputs, Rewritten, TimeRange, of_processes,
 };
-use super::sanitize::SafeJson;
 use super::screen::{OutputKind, Screen};
 use super::selection::name_of;
 use localtel::admin::Location;
@@ -261,8 +260,10 @@ impl Run<'_> {
         let answer = &counted.answer;
         match self.args.format() {
             StatsFormat::Json => {
-                let text = StatsDocument::new(answer, compared).text()?;
-                writeln!(screen.stdout, "{}", SafeJson(&text))?;
+                let answer = StatsDocument::new(answer, compared);
+                screen
+                    .stdout
+                    .write_all(&super::document::document(&answer)?)?;
             }
             StatsFormat::Csv => screen.stdout.write_all(&csv(answer, screen.sink))?,
             StatsFormat::Html => write!(screen.stdout, "{}", self.page(counted, screen.now))?,

@@ -187,7 +187,8 @@ impl AnswerHome {
         let printed = self.line(tested, &["explain"], "Recording now: ");
         assert_eq!(printed, Some(format!("{answer}.")), "{tested:?} explain");
         // Only existing directories are listed.
-        let profiles = self.json(tested, &["profiles", "--json"]);
+        let document = self.json(tested, &["profiles", "--json"]);
+        let profiles = &document["profiles"];
         let is_there = self.telemetry().symlink_metadata().is_ok();
         assert_eq!(profiles.as_array().unwrap().len(), usize::from(is_there));
         if is_there {

@@ -265,8 +265,9 @@ fn disabling_all_profiles_removes_the_ids_of_those_it_disables() {
         home.stdout_with(("MYAPP_TELEMETRY", "on"), &record);
     }
     home.stdout(&["disable", "--all-profiles"]);
-    let rows: serde_json::Value =
+    let document: serde_json::Value =
         serde_json::from_str(&home.stdout(&["profiles", "--json"])).unwrap();
+    let rows = &document["profiles"];
     let ids: Vec<_> = (0..3)
         .map(|row| {
             (
@@ -434,8 +435,9 @@ fn profiles_lists_the_consent_and_storage_of_each_profile() {
         ["work", "disabled", "no", "none", "0", "B", "none"],
         "{listed}"
     );
-    let json: serde_json::Value =
+    let document: serde_json::Value =
         serde_json::from_str(&home.stdout(&["profiles", "--json"])).unwrap();
+    let json = &document["profiles"];
     assert_eq!(json[0]["uuid"], home.stored()["installation"]);
     assert_eq!(json[1]["decided_by"]["kind"], "choice");
 }
