@@ -215,6 +215,7 @@ fn the_json_of_status_has_stable_keys() {
         .collect();
     keys.sort_unstable();
     let mut expected = [
+        "document_version",
         "status",
         "uuid",
         "decided_by",

@@ -492,6 +492,7 @@ fn the_json_has_stable_keys() {
         "decided_by",
         "directory",
         "directory_exists",
+        "document_version",
         "events",
         "first_seen",
         "grace_left_seconds",

@@ -41,8 +41,11 @@ impl ChartLetters {
         if value == 0 {
             return none;
         }
-        let steps_below = scaled(value - 1, greatest, steps.len());
-        steps.get(steps_below).copied().unwrap_or(none)
+        // Rounded up, so that the greatest value has the last step, and 1 the first.
+        let number = u128::from(value) * steps.len() as u128;
+        let step = number.div_ceil(u128::from(greatest)).saturating_sub(1);
+        let step = usize::try_from(step).unwrap_or(usize::MAX);
+        steps.get(step).copied().unwrap_or(none)
     }
 
     /// Returns a bar whose length is to `cells` as the value is to the greatest. It is never empty.
@@ -71,12 +74,6 @@ impl ChartLetters {
     }
 }
 
-/// Returns `value * steps / whole`, rounded down.
-fn scaled(value: u64, whole: u64, steps: usize) -> usize {
-    let scaled = u128::from(value) * steps as u128 / u128::from(whole.max(1));
-    usize::try_from(scaled).unwrap_or(usize::MAX)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -86,6 +83,7 @@ mod tests {
         let values = [0, 1, 2, 50, 99, 100];
         assert_eq!(ChartLetters::Unicode.columns(&values), "·▁▁▄██");
         assert_eq!(ChartLetters::Ascii.columns(&values), ".11599");
+        assert_eq!(ChartLetters::Unicode.columns(&[3]), "█");
         assert_eq!(ChartLetters::Unicode.columns(&[0, 0]), "··");
         assert_eq!(ChartLetters::Unicode.columns(&[u64::MAX, 1]), "█▁");
     }

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::super::columns::{Cell, CellTimes, Columns};
+use super::super::foreign::NO_SESSION;
 use super::super::reading::{InputLabels, UnreadCounts};
 use super::super::time::Zone;
 use super::args::{BreakdownKeys, StatsQuestion};
@@ -266,6 +267,10 @@ impl<'a> StatsCounts<'a> {
 
     /// Notes what a record says of its session.
     fn note_session(&mut self, raw: &RawRecord<'_>, verdict: &FilterVerdict<'_>) {
+        // The records of other loggers have none.
+        if raw.session.is(NO_SESSION) {
+            return;
+        }
         if *verdict == FilterVerdict::Passes {
             return self.sessions.note(raw);
         }

@@ -24,7 +24,7 @@ use super::reading::{
 };
 use super::screen::{OutputKind, Screen};
 use super::selection::name_of;
-use localtel::admin::Location;
+use localtel::admin::{Location, note_withdrawn};
 use localtel::read::{Filter, Merged};
 use localtel::{Error, Result};
 use time::OffsetDateTime;
@@ -151,6 +151,7 @@ impl Run<'_> {
         };
         let (opened, failures) = self.source.inputs.open(&plan.range, screen.stderr)?;
         let labels = InputLabels::of_opened(&opened, false);
+        let directories: Vec<_> = opened.iter().map(|it| it.named.directory()).collect();
         let number = opened.len();
         let mut merged = Merged::new(opened.into_iter().map(|opened| opened.input));
         let empty = || {
@@ -159,7 +160,26 @@ impl Run<'_> {
         };
         let mut counts = empty();
         merged.fold(&mut counts, empty, |_| Ok::<(), Error>(()))?;
-        let counts = counts.fold;
+        let mut counts = counts.fold;
+        for (input, directory) in directories.into_iter().enumerate() {
+            if let Some(directory) = directory {
+                note_withdrawn(directory, input, &mut counts.sessions);
+            }
+        }
+        self.print_unread(&counts, screen);
+        let records = counts.inputs.iter().map(|input| input.levels.total()).sum();
+        let is_denied = counts.unread.is_denied();
+        let answer = self.sum_up(counts, &labels)?;
+        Ok(Counted {
+            answer,
+            records,
+            failures,
+            is_denied,
+        })
+    }
+
+    /// Prints what could not be read, and whether a key is only in records that are not counted.
+    fn print_unread(&self, counts: &StatsCounts<'_>, screen: &mut Screen<'_>) {
         counts.unread.print(screen.stderr);
         if let (StatsQuestion::Field(key), AnswerCounts::Field(found)) =
             (&self.question, &counts.answer)
@@ -171,15 +191,6 @@ impl Run<'_> {
                 "no record has `{key}`; records of localtel itself are not counted, --own counts them"
             ));
         }
-        let records = counts.inputs.iter().map(|input| input.levels.total()).sum();
-        let is_denied = counts.unread.is_denied();
-        let answer = self.sum_up(counts, &labels)?;
-        Ok(Counted {
-            answer,
-            records,
-            failures,
-            is_denied,
-        })
     }
 
     /// Sums up the counts as the answer to the question.

@@ -197,3 +197,30 @@ fn numbers_are_those_of_duckdb_to_the_last_digit() {
         check_has(&found["breakdown"]["rows"], &expected["rows"]);
     }
 }
+
+#[test]
+fn a_session_before_a_reset_is_not_without_an_end() {
+    let home = super::CommandHome::enabled();
+    let recorded = home.localtel().args(["record", "x"]).output().unwrap();
+    assert!(recorded.status.success(), "{recorded:?}");
+    let line = json!({
+        "timestamp": "2026-11-21T08:15:30.000000Z",
+        "level": "INFO",
+        "source": "myapp",
+        "target": "localtel",
+        "event": "session",
+        "session": "01936f0e-0000-7000-8000-000000000000",
+        "seq": 0,
+        "properties": {"installation": "01936f0e-0000-7000-8000-00000000000a", "pid": 4_194_303},
+    });
+    let segment = home.telemetry().join("events.000001.jsonl");
+    let mut text = std::fs::read_to_string(&segment).unwrap();
+    text.insert_str(0, &(line.to_string() + "\n"));
+    std::fs::write(&segment, text).unwrap();
+    let overview = &document(&home.telemetry(), &[])["overview"];
+    let sessions = &overview["sessions"];
+    assert_eq!(
+        (&sessions["withdrawn"], &sessions["without_end"]),
+        (&json!(1), &json!(0))
+    );
+}
