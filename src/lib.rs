@@ -171,7 +171,7 @@ pub mod read {
     }
 
     /// Counts over records, as values that are folded in parts and merged
-    /// ([`Fold`](crate::read::Fold)).
+    /// ([`Fold`]).
     pub mod tally {
         pub use crate::tally::{
             Accuracy, CountedRecord, Distribution, Group, Groups, LevelCounts, RecordPlace,
