@@ -326,8 +326,8 @@ fn in_range(range: TimeRange) -> Filter {
 
 /// Examples for `stats`.
 pub(crate) const EXAMPLES: &str = "\
-Without flags, an overview on one screen. Each row of `--json` has the command
-that lists its records.
+Without flags, an overview on one screen. With `--json`, rows of events, errors
+and durations have the command that lists their records.
 
 Examples:
   localtel stats                        what happened
