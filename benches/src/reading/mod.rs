@@ -4,6 +4,7 @@
 mod follower;
 mod formats;
 mod generator;
+mod groups;
 mod lines;
 mod passes;
 mod process;
@@ -21,11 +22,12 @@ use crate::results::{Bound, Figure, Section};
 pub(crate) fn run(effort: Effort) -> Result<Section> {
     let tools = Tools::gather(effort)?;
     let home = tools::target()?.join("reading");
-    let [whole, part, many] = effort.pick([WHOLE, EIGHTH, MANY], QUICK);
+    let [whole, quarter, part, many] = effort.pick([WHOLE, QUARTER, EIGHTH, MANY], QUICK);
     let many = generator::data(&home, many)?;
     let part = generator::data(&home, part)?;
     let shares = Shares {
         whole: generator::data(&home, whole)?,
+        quarter: generator::data(&home, quarter)?,
         several: generator::spread(&home, &part, APPLICATIONS)?,
         compressed: generator::compressed(&home, &part)?,
         part,
@@ -43,6 +45,7 @@ pub(crate) fn run(effort: Effort) -> Result<Section> {
     let csv = answers(formats::csv(&tools, &shares))?;
     let pretty = answers(formats::pretty(&tools, &shares))?;
     let commands = answers(passes::commands(&tools, &shares))?;
+    let grouped = answers(groups::commands(&tools, &shares))?;
     let segments = answers(passes::segments(&tools, &shares))?;
     let inputs = answers(passes::inputs(&tools, &shares))?;
     let followed = follower::follow(&tools.localtel, effort)?;
@@ -53,13 +56,16 @@ pub(crate) fn run(effort: Effort) -> Result<Section> {
         for_people(&people),
         formats::figures(&word, &csv, &pretty),
         passes::figures(&commands, &segments, shares.many.segments.len()),
+        groups::figures(&grouped),
         passes::figures_of_inputs(&inputs),
         at_the_end(&end),
         memory(&errors, &people),
         followed.figures().into(),
     ];
     let all = [&errors, &failures, &slow, &people, &word, &csv, &pretty];
-    let all = all.into_iter().chain([&commands, &segments, &inputs, &end]);
+    let all = all
+        .into_iter()
+        .chain([&commands, &grouped, &segments, &inputs, &end]);
     let mut tables: Vec<_> = all.map(Answers::table).collect();
     tables.push(followed.table());
     Ok(Section {
@@ -87,8 +93,8 @@ fn about(tools: &Tools, shares: &Shares, rounds: usize) -> String {
         "{}\n\nA directory of {} records in {} segments, {} MB, generated and in the page cache. Each contender \
          is a process, measured from start to end, that prints into a pipe, where its lines are counted; a run \
          fails if contenders print different numbers of lines. `rg`, `hl` and localtel use all cores, `jq` and \
-         `jaq` one. `jq` and `jaq` read only a part, {} of the segments, and ratios compare the time per byte. \
-         Another directory has {} MB in {} segments. Rounds: {rounds}; numbers are medians.",
+         `jaq` one. `jq` and `jaq` read only a part, {} of the segments, and ratios compare the time per byte. `duckdb` reads \
+         a quarter, as localtel does beside it, with as many threads as there are cores. Another directory has {} MB in {} segments. Rounds: {rounds}; numbers are medians.",
         tools.about(),
         whole.records,
         whole.segments.len(),
@@ -311,6 +317,12 @@ const WHOLE: Size = Size {
     segment_bytes: 16 << 20,
 };
 
+/// As much as a database is asked about.
+const QUARTER: Size = Size {
+    segments: 16,
+    segment_bytes: 16 << 20,
+};
+
 /// As much as `jq` reads in two seconds.
 const EIGHTH: Size = Size {
     segments: 8,
@@ -326,9 +338,13 @@ const MANY: Size = Size {
 /// Number of directories that are merged.
 const APPLICATIONS: usize = 20;
 
-const QUICK: [Size; 3] = [
+const QUICK: [Size; 4] = [
     Size {
         segments: 4,
+        segment_bytes: 2 << 20,
+    },
+    Size {
+        segments: 2,
         segment_bytes: 2 << 20,
     },
     Size {

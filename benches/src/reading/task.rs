@@ -16,6 +16,8 @@ pub(super) struct Shares {
     pub(super) whole: Data,
     /// A smaller directory, for programs that would take minutes.
     pub(super) part: Data,
+    /// A quarter of all segments, for a database.
+    pub(super) quarter: Data,
     /// Thousands of small segments.
     pub(super) many: Data,
     /// The lines of `many` in one segment.
@@ -31,6 +33,7 @@ pub(super) struct Shares {
 pub(super) enum Share {
     Whole,
     Part,
+    Quarter,
     /// The first segment, to check whether the time is proportional to the bytes.
     Segment,
     Many,
@@ -44,6 +47,7 @@ impl Share {
         match self {
             Self::Whole => "all",
             Self::Part => "a part",
+            Self::Quarter => "a quarter",
             Self::Segment => "one segment",
             Self::Many => "many segments",
             Self::One => "the same lines in one",
@@ -58,6 +62,7 @@ impl Shares {
         match share {
             Share::Whole => &self.whole,
             Share::Part | Share::Segment => &self.part,
+            Share::Quarter => &self.quarter,
             Share::Many => &self.many,
             Share::One => &self.one,
             Share::Several => &self.several,
@@ -71,6 +76,7 @@ impl Shares {
         let taken = match share {
             Share::Whole
             | Share::Part
+            | Share::Quarter
             | Share::Many
             | Share::One
             | Share::Several
@@ -90,6 +96,7 @@ impl Shares {
         Ok(match share {
             Share::Whole
             | Share::Part
+            | Share::Quarter
             | Share::Many
             | Share::One
             | Share::Several
@@ -167,6 +174,20 @@ impl<'a> Task<'a> {
         let words = words.iter().map(|word| (*word).to_owned());
         let arguments = words.clone().chain(self.shares.files(share)).collect();
         let name = format!("{} {}", peer.name(), words.collect::<Vec<_>>().join(" "));
+        self.with(name, (program, arguments), share, lines)
+    }
+
+    /// Adds `duckdb` with a query that reads [`SEGMENTS`], if it is available.
+    pub(super) fn duckdb(self, share: Share, query: &str, lines: Lines) -> Self {
+        let Some(program) = self.tools.peer(Peer::DuckDb) else {
+            return self;
+        };
+        let program = program.program.clone();
+        let segments = self.shares.data(share).directory.join(SEGMENTS);
+        let in_place = query.replace(SEGMENTS, &segments.display().to_string());
+        let words = ["-csv", "-c"].map(str::to_owned).into_iter();
+        let arguments = words.chain([in_place]).collect();
+        let name = format!("{} -csv -c \"{query}\"", Peer::DuckDb.name());
         self.with(name, (program, arguments), share, lines)
     }
 
@@ -320,5 +341,8 @@ const COLUMNS: [&str; 9] = [
     "peak MiB",
     "lines",
 ];
+
+/// The segments of a directory, as a query names them.
+pub(super) const SEGMENTS: &str = "events.*.jsonl";
 
 pub(super) const MIB: f64 = 1024.0 * 1024.0;

@@ -28,10 +28,11 @@ pub(super) enum Peer {
     Jaq,
     Ripgrep,
     Hl,
+    DuckDb,
 }
 
 impl Peer {
-    pub(super) const ALL: [Self; 4] = [Self::Jq, Self::Jaq, Self::Ripgrep, Self::Hl];
+    pub(super) const ALL: [Self; 5] = [Self::Jq, Self::Jaq, Self::Ripgrep, Self::Hl, Self::DuckDb];
 
     /// Returns the name of the program.
     pub(super) fn name(self) -> &'static str {
@@ -40,23 +41,28 @@ impl Peer {
             Self::Jaq => "jaq",
             Self::Ripgrep => "rg",
             Self::Hl => "hl",
+            Self::DuckDb => "duckdb",
         }
     }
 
-    /// Returns the crate that installs it, if there is one. The crate `hl` is another program.
-    fn crate_name(self) -> Option<&'static str> {
-        match self {
-            Self::Jaq => Some("jaq"),
-            Self::Ripgrep => Some("ripgrep"),
-            Self::Jq | Self::Hl => None,
-        }
+    /// Returns the command that installs its latest version below a directory, if there is one.
+    /// The crate `hl` is another program.
+    fn installer(self, home: &Path) -> Option<Command> {
+        let (mut command, package) = match self {
+            Self::Jaq => (cargo_install(), "jaq"),
+            Self::Ripgrep => (cargo_install(), "ripgrep"),
+            Self::DuckDb => (pip_install(), "duckdb-cli"),
+            Self::Jq | Self::Hl => return None,
+        };
+        command.arg(home).arg(package).stdout(Stdio::null());
+        Some(command)
     }
 
     /// Returns arguments with which only the right program prints its version.
     fn probe(self) -> &'static [&'static str] {
         match self {
             Self::Hl => &["--config", "-", "-P", "--version"],
-            Self::Jq | Self::Jaq | Self::Ripgrep => &["--version"],
+            Self::Jq | Self::Jaq | Self::Ripgrep | Self::DuckDb => &["--version"],
         }
     }
 
@@ -66,16 +72,9 @@ impl Peer {
         if let Some(tool) = self.find_in(&home) {
             return Ok(Some(tool));
         }
-        if let (Effort::Full, Some(name)) = (effort, self.crate_name()) {
-            let root = home.as_os_str();
-            let arguments = ["install", "--locked", "--root"].map(OsString::from);
-            let installed = Command::new(cargo())
-                .args(arguments)
-                .arg(root)
-                .arg(name)
-                .stdout(Stdio::null())
-                .status()?;
-            if installed.success() {
+        if let (Effort::Full, Some(mut installer)) = (effort, self.installer(&home)) {
+            // Without the program that installs it, a peer is missing and left out.
+            if installer.status().is_ok_and(|status| status.success()) {
                 return Ok(self.find_in(&home));
             }
         }
@@ -157,6 +156,20 @@ fn build() -> Result<Tool> {
     }
     let program = target.join("release").join("localtel");
     probe(&program, &["--version"]).ok_or_else(|| "localtel does not run".into())
+}
+
+/// Returns a command that lacks the directory and the name of a crate.
+fn cargo_install() -> Command {
+    let mut command = Command::new(cargo());
+    command.args(["install", "--locked", "--root"]);
+    command
+}
+
+/// Returns a command that lacks the directory and the name of a Python package.
+fn pip_install() -> Command {
+    let mut command = Command::new("python3");
+    command.args(["-m", "pip", "install", "--quiet", "--target"]);
+    command
 }
 
 /// Returns the program if it prints a version.
