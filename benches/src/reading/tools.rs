@@ -45,6 +45,15 @@ impl Peer {
         }
     }
 
+    /// Returns the directory below `tools` that its installer writes the program to. The package
+    /// `duckdb-cli` also has a script that starts it, which takes longer.
+    fn directory(self) -> &'static str {
+        match self {
+            Self::Jq | Self::Jaq | Self::Ripgrep | Self::Hl => "bin",
+            Self::DuckDb => "duckdb_cli",
+        }
+    }
+
     /// Returns the command that installs its latest version below a directory, if there is one.
     /// The crate `hl` is another program.
     fn installer(self, home: &Path) -> Option<Command> {
@@ -83,7 +92,7 @@ impl Peer {
 
     fn find_in(self, home: &Path) -> Option<Tool> {
         let path = env::var_os("PATH").unwrap_or_default();
-        let places = env::split_paths(&path).chain([home.join("bin")]);
+        let places = env::split_paths(&path).chain([home.join(self.directory())]);
         places
             .map(|place| place.join(self.name()))
             .filter(|program| program.is_file())
