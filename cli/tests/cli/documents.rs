@@ -145,7 +145,14 @@ fn no_rust_code_of_a_page_has_hidden_lines() {
 
 /// All pages that visitors read.
 fn pages() -> impl Iterator<Item = PathBuf> {
-    let entries = ["..", "../docs", "../contrib", "../tests/corpus"].map(std::fs::read_dir);
+    let places = [
+        "..",
+        "../docs",
+        "../contrib",
+        "../contrib/collect",
+        "../tests/corpus",
+    ];
+    let entries = places.map(std::fs::read_dir);
     let paths = entries.into_iter().flat_map(|entries| {
         let entries = entries.unwrap();
         entries.map(|entry| entry.unwrap().path())
