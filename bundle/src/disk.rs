@@ -111,15 +111,24 @@ impl BundleFolder {
     ///
     /// Returns an error if the directory cannot be read.
     pub fn names(&self) -> io::Result<Vec<OsString>> {
-        let mut names = Vec::new();
-        for entry in rustix::fs::Dir::read_from(&self.fd)? {
-            let entry = entry?;
-            let name: &CStr = entry.file_name();
-            if !matches!(name.to_bytes(), b"." | b"..") {
-                names.push(OsString::from_vec(name.to_bytes().to_vec()));
+        self.entries()?.collect()
+    }
+
+    /// Iterates over the names of all entries, in no order and one at a time.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the directory cannot be read.
+    pub fn entries(&self) -> io::Result<impl Iterator<Item = io::Result<OsString>>> {
+        let entries = rustix::fs::Dir::read_from(&self.fd)?;
+        Ok(entries.filter_map(|entry| match entry {
+            Ok(entry) => {
+                let name: &CStr = entry.file_name();
+                let is_one = !matches!(name.to_bytes(), b"." | b"..");
+                is_one.then(|| Ok(OsString::from_vec(name.to_bytes().to_vec())))
             }
-        }
-        Ok(names)
+            Err(error) => Some(Err(error.into())),
+        }))
     }
 
     /// Renames an entry to a name in this or another directory of the same file system. Nothing is

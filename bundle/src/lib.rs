@@ -3,10 +3,12 @@
 //!
 //! `localtel export` writes bundles, and `localtel import` takes them into a tree. This package
 //! contains what both are: the names ([`names`]), the description of a bundle ([`manifest`]) and
-//! the name of a machine ([`host`]). It accesses the file system only in [`disk`], opens no
+//! the name of a machine ([`host`]), and it reads trees ([`tree`]). It accesses the file system only in [`disk`], opens no
 //! connection, and reads telemetry directories only through the library `localtel`.
 
 pub mod disk;
+pub(crate) mod folder;
 pub mod host;
 pub mod manifest;
 pub mod names;
+pub mod tree;
