@@ -9,7 +9,7 @@ use localtel::read::Record;
 use tempfile::TempDir;
 
 use crate::program::program;
-use crate::support::lines_in;
+use crate::support::{line_error, lines_in, segments_in};
 
 #[test]
 fn quickstart_counts_records_and_shows_what_it_recorded() {
@@ -229,4 +229,47 @@ fn has_row(text: &str, words: &[&str]) -> bool {
 
 pub(crate) fn text(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+#[test]
+fn a_made_up_fleet_has_lines_of_format_1() {
+    let place = ExamplePlace::new();
+    let fleet = place.input().join("fleet");
+
+    let output = place.run("made_up_fleet", &[fleet.to_str().unwrap()]);
+
+    assert!(output.status.success(), "{output:?}");
+    let mut lines = 0;
+    let mut damaged = 0;
+    for day in ["monday", "tuesday"] {
+        for machine in ["0042", "alpha", "beta"] {
+            for application in ["billing-api", "cloudctl"] {
+                let directory = fleet.join(day).join(machine).join(application);
+                for segment in segments_in(&directory.join("telemetry")) {
+                    for line in std::fs::read_to_string(segment).unwrap().lines() {
+                        lines += 1;
+                        damaged += usize::from(line_error(line).is_some());
+                    }
+                }
+            }
+        }
+    }
+    assert!(lines > 20_000, "{lines}");
+    // A torn line and one of NUL bytes in the first segment of each server, which only Monday has.
+    assert_eq!(damaged, 6);
+}
+
+#[test]
+fn a_made_up_fleet_of_tuesday_continues_that_of_monday() {
+    let place = ExamplePlace::new();
+    let fleet = place.input().join("fleet");
+
+    place.run("made_up_fleet", &[fleet.to_str().unwrap()]);
+
+    let read = |day: &str| {
+        let path = format!("{day}/alpha/billing-api/telemetry/events.000002.jsonl");
+        std::fs::read(fleet.join(path)).unwrap()
+    };
+    let (monday, tuesday) = (read("monday"), read("tuesday"));
+    assert!(tuesday.starts_with(&monday) && tuesday.len() > monday.len());
 }
