@@ -153,11 +153,11 @@ pub mod read {
     pub use crate::filter::{Filter, Levels, ProcessSearch, Term};
     pub use crate::reader::{
         Damage, DamageKind, Fold, Follower, Item, Line, LineStream, MergeInput, Merged, Notice,
-        Position, Reader, Reverse, SegmentRange,
+        Position, Reader, Reverse, SegmentRange, StoredSegment, StoredSegments,
     };
     pub use crate::record::{LINE_SCHEMA, OWN_TARGET, Properties, Record, Span, Timestamp};
     pub use crate::store::decompressor::decompressed;
-    pub use crate::store::segment::SegmentNumber;
+    pub use crate::store::segment::{SegmentForm, SegmentNumber};
     pub use crate::summary::{SegmentSize, Summary, Tally};
     pub use crate::tally::{Losses, Sessions};
     pub use crate::text::is_unsafe_to_show;

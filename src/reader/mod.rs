@@ -7,8 +7,8 @@
 //! `scanner` finds lines in them, `piece` finds damage in a line, `open_segment` reads one segment,
 //! `walk` goes through segments, `scan` folds lines in several threads, `follow` polls for new
 //! lines, `seen` records which lines were read, `reverse` reads backwards, `since` finds data that
-//! can be skipped, `stream` reads lines from other places than directories, and `merged` reads
-//! several inputs by time.
+//! can be skipped, `stored` opens segments as files, `stream` reads lines from other places than
+//! directories, and `merged` reads several inputs by time.
 //!
 //! These rules define damage.
 //! * A line that is not a record, and each run of NULs, is one item of [`Damage`]. A blank line is
@@ -30,6 +30,7 @@ mod scan;
 mod scanner;
 mod seen;
 mod since;
+mod stored;
 mod stream;
 #[cfg(test)]
 #[expect(
@@ -49,6 +50,7 @@ pub use follow::Follower;
 pub use merged::{MergeInput, Merged};
 pub use reverse::Reverse;
 pub use scan::Fold;
+pub use stored::{StoredSegment, StoredSegments};
 pub use stream::LineStream;
 
 use crate::error::Result;

@@ -304,9 +304,15 @@ impl Read for Stream {
 }
 
 /// A range of a file.
-struct StoredRange {
+pub(crate) struct StoredRange {
     file: Arc<File>,
     range: Range<u64>,
+}
+
+impl StoredRange {
+    pub(super) fn new(file: Arc<File>, range: Range<u64>) -> Self {
+        Self { file, range }
+    }
 }
 
 impl Read for StoredRange {
@@ -343,7 +349,10 @@ pub fn decompressed(source: impl Read + Send + 'static) -> io::Result<Box<dyn Re
 }
 
 /// Returns a decoder of a source that begins at the start of a frame.
-fn decoder(source: impl BufRead + Send + 'static, form: Compressed) -> Box<dyn Read + Send> {
+pub(super) fn decoder(
+    source: impl BufRead + Send + 'static,
+    form: Compressed,
+) -> Box<dyn Read + Send> {
     match form {
         Compressed::Zstd => Box::new(ZstdStream::new(source)),
         Compressed::Gzip => gzip(source),

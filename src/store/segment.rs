@@ -56,10 +56,11 @@ impl fmt::Display for SegmentNumber {
     }
 }
 
-/// The form in which a segment is stored. Where a segment has several, the first of
-/// [`SegmentForm::ALL`] is read, and all of them are removed together.
+/// The form in which a segment is stored. Where a segment has several, the first one is read, and
+/// all of them are removed together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) enum SegmentForm {
+#[non_exhaustive]
+pub enum SegmentForm {
     /// Lines: `events.000001.jsonl`.
     Plain,
     /// Compressed by localtel or by `zstd`: `events.000001.jsonl.zst`.

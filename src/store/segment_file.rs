@@ -2,12 +2,14 @@
 //! segment reads it through this type; `decompressor` has the compressed forms.
 
 use std::fs::File;
-use std::io;
+use std::io::{self, BufReader, Read};
+use std::sync::Arc;
 
-use super::decompressor::{Compressed, Decompressor};
+use super::decompressor::{Compressed, Decompressor, StoredRange, decoder};
 use super::disk::{self, Directory};
 use super::facts::Facts;
 use super::read_at::ReadAt;
+use super::seek_table::SeekTable;
 use super::segment::{SegmentForm, SegmentNumber};
 
 /// An open segment.
@@ -47,38 +49,15 @@ impl SegmentFile {
         directory: &Directory,
         number: SegmentNumber,
     ) -> Result<(Self, Option<u64>), SegmentOpenError> {
-        for form in SegmentForm::ALL {
-            let opened = Self::open_form(directory, &form.name_of(number));
-            let (file, facts) = match opened {
-                Err(SegmentOpenError::Missing) => continue,
-                opened => opened?,
-            };
-            let format = match form {
-                SegmentForm::Plain => return Ok((Self::Plain(file), Some(facts.bytes))),
-                SegmentForm::Zstd => Compressed::Zstd,
-                SegmentForm::Gzip => Compressed::Gzip,
-            };
-            let decompressor = Decompressor::new(file, facts.bytes, format);
-            let bytes = decompressor.plain_bytes_known();
-            return Ok((Self::Compressed(Box::new(decompressor)), bytes));
-        }
-        Err(SegmentOpenError::Missing)
-    }
-
-    fn open_form(directory: &Directory, name: &str) -> Result<(File, Facts), SegmentOpenError> {
-        // Opening a pipe or a device can have an effect, so its kind is checked before, and again
-        // after.
-        let check = |facts: Facts| {
-            if facts.is_regular {
-                Ok(facts)
-            } else {
-                Err(SegmentOpenError::NotRegular)
-            }
+        let (form, file, facts) = open_stored(directory, number)?;
+        let format = match form {
+            SegmentForm::Plain => return Ok((Self::Plain(file), Some(facts.bytes))),
+            SegmentForm::Zstd => Compressed::Zstd,
+            SegmentForm::Gzip => Compressed::Gzip,
         };
-        check(directory.facts(name)?)?;
-        let file = directory.open_read(name)?;
-        let facts = check(directory.facts_of(&file)?)?;
-        Ok((file, facts))
+        let decompressor = Decompressor::new(file, facts.bytes, format);
+        let bytes = decompressor.plain_bytes_known();
+        Ok((Self::Compressed(Box::new(decompressor)), bytes))
     }
 
     /// Returns the facts of the open file, with the number of plain bytes. Where that is not
@@ -142,6 +121,122 @@ impl SegmentFile {
         }
     }
 }
+
+/// Opens a segment in the first of its forms that exists.
+fn open_stored(
+    directory: &Directory,
+    number: SegmentNumber,
+) -> Result<(SegmentForm, File, Facts), SegmentOpenError> {
+    for form in SegmentForm::ALL {
+        match open_form(directory, &form.name_of(number)) {
+            Err(SegmentOpenError::Missing) => {}
+            opened => {
+                let (file, facts) = opened?;
+                return Ok((form, file, facts));
+            }
+        }
+    }
+    Err(SegmentOpenError::Missing)
+}
+
+fn open_form(directory: &Directory, name: &str) -> Result<(File, Facts), SegmentOpenError> {
+    // Opening a pipe or a device can have an effect, so its kind is checked before, and again
+    // after.
+    let check = |facts: Facts| {
+        if facts.is_regular {
+            Ok(facts)
+        } else {
+            Err(SegmentOpenError::NotRegular)
+        }
+    };
+    check(directory.facts(name)?)?;
+    let file = directory.open_read(name)?;
+    let facts = check(directory.facts_of(&file)?)?;
+    Ok((file, facts))
+}
+
+/// The file of a segment as it is stored, whichever form that is.
+pub(crate) struct StoredFile {
+    form: SegmentForm,
+    file: Arc<File>,
+    bytes: u64,
+}
+
+impl StoredFile {
+    /// Opens a segment in the first of its forms that exists.
+    pub(crate) fn open(
+        directory: &Directory,
+        number: SegmentNumber,
+    ) -> Result<Self, SegmentOpenError> {
+        let (form, file, facts) = open_stored(directory, number)?;
+        Ok(Self {
+            form,
+            file: Arc::new(file),
+            bytes: facts.bytes,
+        })
+    }
+
+    /// Returns its form.
+    pub(crate) fn form(&self) -> SegmentForm {
+        self.form
+    }
+
+    /// Returns its size when it was opened.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// Returns its size now.
+    pub(crate) fn bytes_now(&self) -> io::Result<u64> {
+        Ok(self.file.metadata()?.len())
+    }
+
+    /// Returns the number of its plain bytes, if that is known without decompressing them.
+    pub(crate) fn plain_bytes(&self) -> Option<u64> {
+        match self.form {
+            SegmentForm::Plain => Some(self.bytes),
+            SegmentForm::Zstd => {
+                SeekTable::read(&*self.file, self.bytes).map(|table| table.plain_bytes())
+            }
+            SegmentForm::Gzip => None,
+        }
+    }
+
+    /// Returns the number of bytes up to the last newline that it had when it was opened.
+    pub(crate) fn end_of_last_line(&self) -> io::Result<u64> {
+        let mut block = vec![0; BLOCK_BYTES];
+        let mut end = self.bytes;
+        while end > 0 {
+            let start = end.saturating_sub(BLOCK_BYTES as u64);
+            let wanted = usize::try_from(end - start).unwrap_or(BLOCK_BYTES);
+            let block = block.get_mut(..wanted).unwrap_or_default();
+            let read = self.file.read_at(block, start)?;
+            let found = memchr::memrchr(b'\n', block.get(..read).unwrap_or_default());
+            if let Some(at) = found {
+                return Ok(start + at as u64 + 1);
+            }
+            end = start;
+        }
+        Ok(0)
+    }
+
+    /// Returns its first bytes, and at most those that it had when it was opened.
+    pub(crate) fn first(&self, bytes: u64) -> StoredRange {
+        StoredRange::new(Arc::clone(&self.file), 0..bytes.min(self.bytes))
+    }
+
+    /// Returns the plain bytes of such bytes.
+    pub(crate) fn plain(&self, stored: impl Read + Send + 'static) -> Box<dyn Read + Send> {
+        match self.form {
+            SegmentForm::Plain => Box::new(stored),
+            SegmentForm::Zstd => decoder(BufReader::new(stored), Compressed::Zstd),
+            SegmentForm::Gzip => decoder(BufReader::new(stored), Compressed::Gzip),
+        }
+    }
+}
+
+/// Number of bytes that are searched for the end of a line at once.
+const BLOCK_BYTES: usize = 64 * 1024;
 
 impl ReadAt for SegmentFile {
     fn read_at_least(&self, buffer: &mut [u8], offset: u64, wanted: usize) -> io::Result<usize> {
