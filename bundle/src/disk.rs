@@ -4,13 +4,14 @@
 
 use std::ffi::{CStr, OsStr, OsString};
 use std::fs::File;
-use std::io::{self, Read as _};
+use std::io::{self, Read as _, Write as _};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{Advice, AtFlags, FileType, Mode, OFlags, RenameFlags};
 use rustix::io::Errno;
+use rustix::process::{Resource, getrlimit};
 
 /// An open directory of a bundle or a tree. Its operations apply to this very directory, also after
 /// it was renamed.
@@ -199,7 +200,11 @@ impl BundleFolder {
     ///
     /// Returns an error if they may not be there.
     pub fn sync(&self) -> io::Result<()> {
-        Ok(rustix::fs::fsync(&self.fd)?)
+        match rustix::fs::fsync(&self.fd) {
+            // Some file systems of other systems have nothing to sync there.
+            Err(Errno::INVAL | Errno::NOTSUP) => Ok(()),
+            result => Ok(result?),
+        }
     }
 
     /// Returns the number of bytes that this user can still write to the file system.
@@ -210,6 +215,15 @@ impl BundleFolder {
     pub fn free_bytes(&self) -> io::Result<u64> {
         let room = rustix::fs::fstatvfs(&self.fd)?;
         Ok(room.f_bavail.saturating_mul(room.f_frsize))
+    }
+
+    /// Returns the number of bytes of a block, of which each file takes whole ones.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the file system does not report it.
+    pub fn block_bytes(&self) -> io::Result<u64> {
+        Ok(rustix::fs::fstatvfs(&self.fd)?.f_frsize.max(1))
     }
 
     /// Returns the path at which it was opened.
@@ -253,6 +267,67 @@ impl EntryKind {
             | FileType::Unknown => Self::Other,
         }
     }
+}
+
+/// A new file that is being written.
+#[derive(Debug)]
+pub struct NewFile {
+    file: File,
+    bytes: u64,
+    /// The largest size of a file that this process may write.
+    bytes_max: Option<u64>,
+}
+
+impl NewFile {
+    /// Creates a file for this user only.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if anything of that name exists.
+    pub fn create(folder: &BundleFolder, name: impl AsRef<OsStr>) -> io::Result<Self> {
+        Ok(Self {
+            file: folder.create_file(name)?,
+            bytes: 0,
+            bytes_max: getrlimit(Resource::Fsize).current,
+        })
+    }
+
+    /// Adds bytes at the end.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if they cannot be written. Some of them may be in the file then.
+    pub fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.bytes = self.bytes.saturating_add(bytes.len() as u64);
+        // The system would otherwise end this process with a signal.
+        if self.bytes_max.is_some_and(|most| self.bytes > most) {
+            return Err(Errno::FBIG.into());
+        }
+        self.file.write_all(bytes)
+    }
+
+    /// Waits until all of it is on the disk.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if it may not be there.
+    pub fn sync(self) -> io::Result<()> {
+        self.file.sync_all()
+    }
+}
+
+/// Returns a path without symbolic links, if it exists.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "only the standard library resolves whole paths"
+)]
+pub(crate) fn real_path(path: &Path) -> PathBuf {
+    path.canonicalize().unwrap_or_else(|_| path.to_owned())
+}
+
+/// Returns `true` if anything has that path and this user can see it.
+pub(crate) fn exists(path: &Path) -> bool {
+    rustix::fs::lstat(path).is_ok()
 }
 
 /// Asks the system to forget what it has in memory of a file that is on the disk, so that it is

@@ -7,8 +7,8 @@ use super::screen::ColourChoice;
 use super::selection::SelectionArgs;
 use super::time::ZoneArgs;
 use super::{
-    clear, consent, doctor, explain, manual, policy, profiles, record, report, run, sessions, show,
-    stats, status,
+    clear, consent, doctor, explain, export, manual, policy, profiles, record, report, run,
+    sessions, show, stats, status,
 };
 
 /// Shows and manages the telemetry that applications record on this machine; nothing ever leaves it
@@ -44,6 +44,9 @@ pub(crate) enum AnyCommand {
     /// Runs a command and records how long it took and how it ended
     #[command(after_help = run::EXAMPLES)]
     Run(run::RunArgs),
+    /// Writes a bundle of all telemetry, to carry it to another machine
+    #[command(after_help = export::EXAMPLES)]
+    Export(export::ExportArgs),
     /// Prints completions for a shell
     #[command(after_help = manual::COMPLETIONS_EXAMPLES)]
     Completions(manual::CompletionsArgs),
@@ -104,6 +107,7 @@ impl AnyCommand {
     pub(crate) fn zone(&self) -> ZoneArgs {
         match self {
             Self::OnPlace(command) => command.zone(),
+            Self::Export(args) => args.zone,
             Self::Record(_) | Self::Run(_) | Self::Completions(_) | Self::Man(_) => {
                 ZoneArgs::default()
             }
@@ -288,7 +292,7 @@ mod tests {
             assert!(lines <= 60, "{}: {lines}", command.get_name());
         }
         let lines = command.render_help().to_string().lines().count();
-        assert!(lines <= 57, "{lines}");
+        assert!(lines <= 60, "{lines}");
     }
 
     #[test]

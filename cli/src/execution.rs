@@ -20,8 +20,8 @@ use super::show::ShowArgs;
 use super::stats::StatsSource;
 use super::time::{Zone, moment};
 use super::{
-    clear, consent, doctor, explain, manual, policy, profiles, record, report, run, selection,
-    sessions, show, stats, status, suggestion,
+    clear, consent, doctor, explain, export, manual, policy, profiles, record, report, run,
+    selection, sessions, show, stats, status, suggestion,
 };
 use localtel::admin::{Environment, Location, ShellWord};
 use localtel::read::Timestamp;
@@ -204,6 +204,10 @@ fn dispatch(
                 ));
             }
             run::run(location.ok().as_ref(), &args, environment, screen)
+        }
+        AnyCommand::Export(args) => {
+            let selected = selection::find_all(selection, environment)?;
+            export::run(selected, selection.profile.is_some(), &args, screen)
         }
         AnyCommand::Completions(args) => manual::completions(&args, Arguments::command(), screen),
         AnyCommand::Man(args) => manual::man(&args, Arguments::command(), screen),

@@ -47,6 +47,7 @@ mod embedded;
 mod execution;
 mod exit;
 mod explain;
+mod export;
 mod failure;
 mod files;
 mod foreign;

@@ -71,13 +71,13 @@ pub(crate) const COMMAND_WORDS: [UsualWords; 17] = [
         "`doctor` checks for problems, and prints the next step for each",
     ),
     (
-        "export save backup json csv",
+        "save json csv",
         "`show --json` prints records as they are stored, `show --output csv` as a table",
     ),
 ];
 
 /// Words in place of a command that only the program `localtel` has.
-pub(crate) const PROGRAM_WORDS: [UsualWords; 3] = [
+pub(crate) const PROGRAM_WORDS: [UsualWords; 4] = [
     (
         "write send emit add track event put append insert push capture",
         "`record EVENT key=value` records an event",
@@ -85,6 +85,10 @@ pub(crate) const PROGRAM_WORDS: [UsualWords; 3] = [
     (
         "exec execute time wrap measure",
         "`run --help` describes how to run a command and record its result",
+    ),
+    (
+        "backup bundle archive pack carry transfer",
+        "`export TARGET` writes all telemetry into a bundle, to carry it to another machine",
     ),
     ("version", "`--version` prints the version"),
 ];

@@ -37,6 +37,8 @@ mod commands;
 mod cursors;
 #[path = "cli/documents.rs"]
 mod documents;
+#[path = "cli/exports.rs"]
+mod exports;
 #[path = "cli/file_limits.rs"]
 mod file_limits;
 #[path = "cli/followers.rs"]

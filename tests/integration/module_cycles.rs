@@ -353,7 +353,7 @@ fn cycles_in(files: &[(&str, &str)]) -> Vec<String> {
 #[test]
 fn modules_use_each_other_in_one_direction_only() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    for sources in ["src", "cli/src"] {
+    for sources in ["src", "bundle/src", "cli/src"] {
         let mut files = BTreeMap::new();
         if root.join(sources).is_dir() {
             files_below(&root.join(sources), "", &mut files);

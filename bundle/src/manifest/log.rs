@@ -123,6 +123,7 @@ impl fmt::Display for LogDirectory {
 /// The error for a text that is not the directory of a log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the directory of a log is its number, with four digits")]
+#[non_exhaustive]
 pub struct NoLogDirectory;
 
 impl FromStr for LogDirectory {

@@ -1,5 +1,80 @@
-//! The description of a bundle, `manifest.json`, as parsed values: what contradicts itself does not
-//! parse. Whether the files of a bundle are what it describes is left to `import`.
+//! The format of a bundle, and its description, `manifest.json`, as parsed values: what contradicts
+//! itself does not parse. Whether the files of a bundle are what it describes is left to `import`.
+//!
+//! # A bundle (version 1)
+//!
+//! A bundle is a directory that `localtel export TARGET` creates in `TARGET`:
+//!
+//! ```text
+//! localtel-<host>-<YYYYMMDDTHHMMSSZ>/    time in UTC; `-2` follows if the name was taken
+//!   manifest.json                        what is in it (below)
+//!   SHA256SUMS                           sums of all other files, for `sha256sum -c SHA256SUMS`
+//!   line.schema.json                     the schema of a line, as `localtel explain --schema`
+//!   0001/  0002/  ...                    one directory for each log
+//!     events.NNNNNN.jsonl                a segment: whole lines, or
+//!     events.NNNNNN.jsonl.zst            the segment compressed, as it was (with `--compressed`)
+//!     explain.json                       what was recorded, as `localtel explain --json`
+//!     policy.toml                        the owner's policy, if there is a file
+//! ```
+//!
+//! `<host>` is the beginning of the name of the machine as a [value of a
+//! partition](crate::names), of at most 64 characters; the whole name is in `manifest.json`. All
+//! names consist of letters, digits, `.`, `_` and `-`, so every file system keeps them.
+//!
+//! While it is written, its name ends in `.partial`. It gets its name when all of its files are on
+//! the disk and were read back from there, so a directory without that end is a whole bundle. The
+//! stored choice (`consent.json`), the salt, the hash of the host, and the machine id are in no
+//! file of a bundle; the installation id is in `explain.json` and in records.
+//!
+//! A **log** is what one application recorded under one profile into one directory, from its first
+//! segment on. Its id is that of the session that began it: it stays through retention and `clear`.
+//! So a segment is identified by host, application, profile, log and number.
+//!
+//! # `manifest.json`
+//!
+//! One JSON object. A time is a text of 27 characters, `2026-11-21T08:15:30.123456Z`; a sum is a
+//! SHA-256 of 64 hexadecimal digits in lower case. Readers ignore other keys, and refuse another
+//! `bundle_version`.
+//!
+//! | key | value |
+//! | --- | --- |
+//! | `bundle_version` | 1 |
+//! | `localtel` | the version that wrote it |
+//! | `created` | the time at which the export began, by the clock of the machine |
+//! | `host` | the name of the machine: of `--host`, or a [hash of its machine id](crate::host) |
+//! | `range` | null, or `since` and `until`: the times of the records that were asked for, both inclusive, one of them may be null |
+//! | `seals` | null; a place for signatures |
+//! | `logs` | a list of logs |
+//!
+//! A log:
+//!
+//! | key | value |
+//! | --- | --- |
+//! | `directory` | `0001` |
+//! | `application`, `profile` | their names |
+//! | `log` | the id of the log, a UUID |
+//! | `floor` | the lowest segment that was not removed on purpose, when its last segment was copied |
+//! | `head` | the highest segment, when the export began |
+//! | `consent` | the stored choice: `decision` (`enabled`, `disabled`, `undecided`), `source` in words, and `decided`, its time or null |
+//! | `records`, `damaged`, `first`, `last` | those of its segments together |
+//! | `segments` | a list of segments, by number |
+//!
+//! Without a range, a number from `floor` to `head` that is not in the list is of a segment that
+//! was lost. One below `floor` that is in the list was copied before it was removed.
+//!
+//! A segment:
+//!
+//! | key | value |
+//! | --- | --- |
+//! | `number` | its number, from 1 |
+//! | `file` | `events.NNNNNN.jsonl`, or that with `.zst` |
+//! | `state` | `closed`: all bytes of a segment to which nothing is added any more. `growing`: the beginning of the highest segment, up to its last whole line. `derived`: whole lines of a segment, of which others were left out, because they are outside the range or cannot be decompressed |
+//! | `bytes`, `sha256` | of the file |
+//! | `plain_bytes`, `plain_sha256` | of the plain lines; the same for a plain file |
+//! | `records` | number of records in the file |
+//! | `damaged` | number of places in the segment on the machine that are not a record |
+//! | `first`, `last` | the earliest and the latest time of its records; null if there are none |
+//! | `seal` | null; a place for the seal of the segment |
 
 mod digest;
 mod log;
@@ -74,15 +149,19 @@ impl Manifest {
                 return Err(Contradiction("a log is listed twice"));
             }
             let mut segments = log.segments.iter();
-            if self.range.is_none() && segments.any(|one| one.state == SegmentState::Derived) {
-                return Err(Contradiction("without a range no segment is derived"));
+            let is_whole =
+                |one: &BundleSegment| one.state != SegmentState::Derived || one.damaged > 0;
+            if self.range.is_none() && !segments.all(is_whole) {
+                return Err(Contradiction(
+                    "a segment is derived, and nothing was left out",
+                ));
             }
         }
         Ok(())
     }
 }
 
-/// A range of times of records. At least one end is given.
+/// A range of times of records. At least one end is given, and both belong to it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "RawRange", into = "RawRange")]
 pub struct BundleRange {
@@ -98,12 +177,12 @@ impl BundleRange {
         is_one.then_some(Self { since, until })
     }
 
-    /// Returns the time before which records were left out.
+    /// Returns the time of the earliest records that were asked for.
     pub fn since(self) -> Option<Timestamp> {
         self.since
     }
 
-    /// Returns the time from which on records were left out.
+    /// Returns the time of the latest records that were asked for.
     pub fn until(self) -> Option<Timestamp> {
         self.until
     }

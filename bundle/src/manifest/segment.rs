@@ -22,7 +22,7 @@ pub struct BundleSegment {
     pub plain_sha256: Sha256Sum,
     /// Number of records in it.
     pub records: u64,
-    /// Number of places in it that are not a record.
+    /// Number of places in the segment, as it was on the machine, that are not a record.
     pub damaged: u64,
     /// The earliest and the latest time of its records; `None` if and only if it has none.
     pub times: Option<TimeSpan>,
@@ -63,7 +63,8 @@ pub enum SegmentState {
     Closed,
     /// The beginning of the segment that is being written, up to the end of a line.
     Growing,
-    /// A segment of which lines outside the range were left out. The others are whole lines of it.
+    /// A segment of which lines were left out: those outside the range, or those that could not be
+    /// decompressed. The others are whole lines of it.
     Derived,
 }
 

@@ -78,6 +78,13 @@ pub(crate) fn print_schema(screen: &mut Screen<'_>) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
+/// Returns the explanation of a location as JSON, and its state.
+pub(crate) fn json_of(location: &Location) -> Result<(Vec<u8>, Status), Failure> {
+    let facts = Explanation::gather(location, Zone::UTC);
+    let report = document(ExplainReport::new(&facts))?;
+    Ok((report, facts.status))
+}
+
 /// The facts of the explanation.
 #[derive(Debug)]
 pub(crate) struct Explanation<'a> {

@@ -17,7 +17,12 @@ fn no_dependency_can_open_a_socket() {
         banned.len() > 40 && banned.contains("tokio"),
         "deny.toml was not parsed as expected: {banned:?}"
     );
-    for package in ["localtel", "localtel-cli", "localtel-examples"] {
+    for package in [
+        "localtel",
+        "localtel-bundle",
+        "localtel-cli",
+        "localtel-examples",
+    ] {
         let graph = Graph::of(package);
         let names = graph.names();
         assert!(names.contains("tracing-appender"), "{names:?}");
@@ -50,7 +55,7 @@ fn the_lock_file_names_no_banned_crate() {
 
 #[test]
 fn the_source_names_no_socket() {
-    let mut files = vec![in_workspace("src"), in_workspace("cli/src")];
+    let mut files = ["src", "bundle/src", "cli/src"].map(in_workspace).to_vec();
     let mut read = 0;
     while let Some(path) = files.pop() {
         if path.is_dir() {

@@ -30,6 +30,14 @@ fn the_library_has_no_dependency_of_the_command() {
 }
 
 #[test]
+fn bundles_need_nothing_that_the_library_does_not() {
+    let library = names_in_tree_of("localtel");
+    let mut more = names_in_tree_of("localtel-bundle");
+    more.retain(|name| !library.contains(name));
+    assert_eq!(more, BTreeSet::from(["localtel-bundle".to_owned()]));
+}
+
+#[test]
 fn each_published_package_has_complete_metadata() {
     let packages = packages();
     let ours = packages
@@ -42,7 +50,8 @@ fn each_published_package_has_complete_metadata() {
         .iter()
         .filter_map(|it| it["name"].as_str())
         .collect();
-    assert_eq!(names, BTreeSet::from(["localtel", "localtel-cli"]));
+    let expected = ["localtel", "localtel-bundle", "localtel-cli"];
+    assert_eq!(names, BTreeSet::from(expected));
     for package in published {
         let name = &package["name"];
         for key in ["description", "license", "readme", "rust_version"] {
@@ -60,7 +69,7 @@ fn each_published_package_has_complete_metadata() {
 
 #[test]
 fn each_published_package_contains_licences_and_readme() {
-    for package in ["localtel", "localtel-cli"] {
+    for package in ["localtel", "localtel-bundle", "localtel-cli"] {
         let output = cargo()
             .args([
                 "package",
