@@ -130,7 +130,11 @@ impl Summary {
     /// # Ok::<(), localtel::Error>(())
     /// ```
     pub fn read(path: &Path) -> Result<Self> {
-        let mut reader = Reader::open(path)?;
+        Self::of(Reader::open(path)?)
+    }
+
+    /// Returns the summary of what a reader reads.
+    pub(crate) fn of(mut reader: Reader) -> Result<Self> {
         let sizes = reader.segment_sizes()?;
         Ok(reader.fold_all::<Contents>()?.sum_up(sizes))
     }
@@ -141,7 +145,10 @@ impl Summary {
     ///
     /// Returns the errors of [`Summary::read`].
     pub fn read_with<F: Fold + Default + Send>(path: &Path) -> Result<(Self, F)> {
-        let mut reader = Reader::open(path)?;
+        Self::of_with(Reader::open(path)?)
+    }
+
+    pub(crate) fn of_with<F: Fold + Default + Send>(mut reader: Reader) -> Result<(Self, F)> {
         let sizes = reader.segment_sizes()?;
         let (contents, other): (Contents, F) = reader.fold_all()?;
         Ok((contents.sum_up(sizes), other))

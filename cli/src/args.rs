@@ -3,7 +3,7 @@
 use clap::{Parser, Subcommand};
 
 use super::reading::MatchArgs;
-use super::screen::ColourChoice;
+use super::screen::{ColourChoice, Screen};
 use super::selection::SelectionArgs;
 use super::time::ZoneArgs;
 use super::{
@@ -210,6 +210,14 @@ impl AppCommand {
             | Self::Profiles(_)
             | Self::Policy(_)
             | Self::Doctor(_) => false,
+        }
+    }
+
+    /// Shows from now on how far reading is, unless other programs get the records meanwhile.
+    pub(crate) fn begin_progress(&self, screen: &Screen<'_>) {
+        let streams = matches!(self, Self::Show(args) if args.streams_to(screen.sink));
+        if !streams && !self.follows() {
+            screen.progress.begin("reading");
         }
     }
 

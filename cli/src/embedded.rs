@@ -113,6 +113,7 @@ impl TelemetryCommand {
     pub fn run(self, builder: &Builder) -> Exit {
         execution::in_process(|environment, screen| {
             screen.choose_colour(self.colour);
+            self.command.begin_progress(screen);
             let called = self.words(builder);
             let location = Location::of_application(builder, environment);
             let outcome = location.map_err(at_own_location).and_then(|location| {

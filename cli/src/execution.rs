@@ -12,6 +12,7 @@ use super::completion::Question;
 use super::exit::Exit;
 use super::failure::Failure;
 use super::host::LOCALTEL;
+use super::progress::{AfterProgress, ProgressLine};
 use super::reading::{MatchArgs, NamedInput, RecordInputs};
 use super::sanitize::Sanitized;
 use super::screen::{Colour, ColourChoice, OutputKind, Screen};
@@ -35,9 +36,15 @@ pub(crate) fn in_process(work: impl FnOnce(&Environment, &mut Screen<'_>) -> Exi
         OutputKind::Pipe
     };
     let variable = |name: &str| environment.value(name);
+    let is_dumb = variable("TERM").is_some_and(|term| term == "dumb");
+    let progress = if io::stderr().is_terminal() && !is_dumb {
+        ProgressLine::on_terminal()
+    } else {
+        ProgressLine::hidden()
+    };
     let mut screen = Screen {
-        stdout: &mut BufWriter::new(io::stdout().lock()),
-        stderr: &mut io::stderr().lock(),
+        stdout: &mut BufWriter::new(AfterProgress::new(&progress, io::stdout().lock())),
+        stderr: &mut AfterProgress::new(&progress, io::stderr().lock()),
         stdin: &mut io::stdin().lock(),
         is_interactive: io::stdin().is_terminal() && io::stderr().is_terminal(),
         sink,
@@ -45,6 +52,7 @@ pub(crate) fn in_process(work: impl FnOnce(&Environment, &mut Screen<'_>) -> Exi
         now: moment(Timestamp::now()),
         variable: &variable,
         is_reader_gone: &is_stdout_closed,
+        progress: &progress,
     };
     work(&environment, &mut screen)
 }
@@ -147,6 +155,9 @@ fn dispatch(
     let zone = arguments.command.zone().zone(screen);
     let zone = zone.unwrap_or(Zone::UTC);
     let find = || selection::find(selection, environment, zone);
+    if let AnyCommand::OnPlace(command) = &arguments.command {
+        command.begin_progress(screen);
+    }
     match arguments.command {
         // The schema does not depend on an application.
         AnyCommand::OnPlace(AppCommand::Explain(args)) if args.is_of_no_place() => {
@@ -281,7 +292,7 @@ fn on_paths(
     let paths = command.records().map(MatchArgs::paths);
     let (inputs, left_out) = inputs_of(paths.transpose()?.unwrap_or_default(), environment)?;
     left_out.print(screen);
-    let inputs = RecordInputs::of(inputs);
+    let inputs = RecordInputs::of(inputs).watched(screen.progress);
     let exit = match command {
         AppCommand::Show(args) => show::run(&args, &inputs, screen)?,
         AppCommand::Tail(args) => show::run(&args.into_tail(), &inputs, screen)?,
@@ -345,7 +356,8 @@ fn on_all(
     environment: &Environment,
     screen: &mut Screen<'_>,
 ) -> Result<Exit, Failure> {
-    match (command, locations) {
+    let locations = &screen.all_watched(locations);
+    match (command, locations.as_slice()) {
         (AppCommand::Tail(args), _) => {
             follow_all(&args.into_tail(), locations, selection, environment, screen)
         }
@@ -405,7 +417,7 @@ fn on_each(
     screen: &mut Screen<'_>,
 ) -> Result<Exit, Failure> {
     let mut worst = Exit::Done;
-    let mut locations = locations.to_vec();
+    let mut locations = screen.all_watched(locations);
     if matches!(command, AppCommand::Profiles(_)) {
         // The command lists all profiles of an application itself.
         locations.dedup_by(|one, other| one.base() == other.base());
@@ -471,6 +483,7 @@ pub(crate) fn on_place(
     if command.is_for_all() {
         return Err(Failure::usage("`--all` needs the command `localtel`"));
     }
+    let location = &screen.watched(location);
     match command {
         command if command.records().is_some_and(MatchArgs::has_paths) => Err(not_of_application()),
         AppCommand::Stats(args) => {

@@ -59,6 +59,7 @@ mod pager;
 mod palette;
 mod policy;
 mod profiles;
+mod progress;
 mod quantity;
 mod reading;
 mod record;

@@ -8,7 +8,9 @@ use std::path::Path;
 
 use time::OffsetDateTime;
 
+use super::progress::ProgressLine;
 use super::sanitize::Sanitized;
+use localtel::admin::Location;
 use localtel::{Error, Result};
 
 /// The kind of the standard output.
@@ -126,6 +128,8 @@ pub(crate) struct Screen<'a> {
     /// Returns `true` if the reader of `stdout` is gone, which a command that only waits would not
     /// notice.
     pub(crate) is_reader_gone: &'a dyn Fn() -> bool,
+    /// The line that says how far a command is, as long as it prints nothing.
+    pub(crate) progress: &'a ProgressLine,
 }
 
 impl fmt::Debug for Screen<'_> {
@@ -147,6 +151,22 @@ impl Screen<'_> {
                 Colour::of(choice, self.sink, self.variable)
             }
         };
+    }
+
+    /// Returns the same location, of which reading is shown as progress.
+    pub(crate) fn watched(&self, location: &Location) -> Location {
+        let location = location.clone();
+        if self.progress.is_shown() {
+            location.with_progress(self.progress.bytes())
+        } else {
+            location
+        }
+    }
+
+    /// Returns the same locations, of which reading is shown as progress.
+    pub(crate) fn all_watched(&self, locations: &[Location]) -> Vec<Location> {
+        let locations = locations.iter();
+        locations.map(|location| self.watched(location)).collect()
     }
 
     /// Returns the width of the terminal: that of `COLUMNS`, or what the terminal says.
@@ -257,6 +277,8 @@ pub(crate) struct Memory {
     pub(crate) input: String,
     /// Whether a user can answer questions.
     pub(crate) is_interactive: bool,
+    /// Where progress is counted.
+    pub(crate) progress: ProgressLine,
 }
 
 #[cfg(test)]
@@ -274,6 +296,7 @@ impl Memory {
             now: OffsetDateTime::from_unix_timestamp(1_795_248_000).unwrap(),
             variable: &|_| None,
             is_reader_gone: &|| false,
+            progress: &self.progress,
         })
     }
 

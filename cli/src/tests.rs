@@ -15,6 +15,7 @@ use localtel::admin::Environment;
 use super::args::Arguments;
 use super::execution::execute;
 use super::exit::Exit;
+use super::progress::ProgressLine;
 use super::sanitize::tests::is_safe;
 use super::screen::{Colour, Memory, OutputKind, Screen};
 
@@ -563,6 +564,40 @@ fn a_failed_write_of_output_is_reported() {
     );
 }
 
+#[test]
+fn each_command_that_reads_everything_counts_it_as_progress() {
+    let home = Home::new().with_segments(&[&[1, 2], &[3]]);
+    let file = home.telemetry().join("events.000001.jsonl");
+    let lines = [
+        "stats",
+        "sessions",
+        "show --count",
+        "show -n 1",
+        "show -r",
+        "explain",
+        "status",
+        "doctor",
+        "clear --dry-run",
+        "report --last",
+        "explain --all",
+        "doctor --all",
+    ];
+    let of_file = format!("show --count {}", file.display());
+    for line in lines.into_iter().chain([of_file.as_str()]) {
+        let mut memory = Memory {
+            progress: ProgressLine::on_terminal(),
+            ..Memory::default()
+        };
+        let exit = home.run_on(&mut memory, line);
+        assert_ne!(exit, Exit::Usage, "{line}");
+        let counts = memory.progress.bytes().counts();
+        assert!(
+            counts.total > 0 && counts.done == counts.total,
+            "{line}: {counts:?}"
+        );
+    }
+}
+
 /// The same screen with another output.
 fn with_output<'a>(screen: &'a mut Screen<'_>, stdout: &'a mut dyn io::Write) -> Screen<'a> {
     Screen {
@@ -575,6 +610,7 @@ fn with_output<'a>(screen: &'a mut Screen<'_>, stdout: &'a mut dyn io::Write) ->
         now: screen.now,
         variable: screen.variable,
         is_reader_gone: screen.is_reader_gone,
+        progress: screen.progress,
     }
 }
 

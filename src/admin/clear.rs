@@ -184,7 +184,7 @@ impl Location {
     ///
     /// Returns an error if the directory is missing or cannot be read.
     pub fn segments(&self) -> Result<Vec<SegmentFacts>> {
-        read(&self.path())
+        read(self.reader()?)
     }
 }
 
@@ -192,9 +192,8 @@ impl Location {
 ///
 /// # Errors
 ///
-/// Returns an error if the directory exists and cannot be read.
-fn read(path: &Path) -> Result<Vec<SegmentFacts>> {
-    let mut reader = Reader::open(path)?;
+/// Returns an error if the directory cannot be listed.
+fn read(mut reader: Reader) -> Result<Vec<SegmentFacts>> {
     let sizes = reader.segment_sizes()?;
     let mut all: Vec<SegmentFacts> = sizes.into_iter().map(SegmentFacts::of_size).collect();
     let mut of = |number: SegmentNumber, note: &dyn Fn(&mut SegmentFacts)| {
@@ -378,6 +377,10 @@ mod tests {
         assert!(numbers_to_remove(&unknown).is_empty());
     }
 
+    fn read_in(home: &tempfile::TempDir) -> Result<Vec<SegmentFacts>> {
+        read(Reader::open(home.path())?)
+    }
+
     fn second_of(time: Option<Timestamp>) -> u8 {
         time.unwrap().to_moment().second()
     }
@@ -391,7 +394,7 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         let text = [line(7), line(3), line(9), line(5)].concat();
         std::fs::write(home.path().join("events.000002.jsonl"), &text).unwrap();
-        let all = read(home.path()).unwrap();
+        let all = read_in(&home).unwrap();
         assert_eq!(all.len(), 1);
         assert_eq!((all[0].number.get(), all[0].records), (2, 4));
         assert_eq!(all[0].bytes, text.len() as u64);
@@ -409,7 +412,7 @@ mod tests {
         };
         let text = [spaced(7), line(3), spaced(9)].concat();
         std::fs::write(home.path().join("events.000001.jsonl"), text).unwrap();
-        let facts = &read(home.path()).unwrap()[0];
+        let facts = &read_in(&home).unwrap()[0];
         assert_eq!((facts.records, facts.damage), (3, 0));
         assert_eq!(second_of(facts.last), 9);
     }
@@ -420,7 +423,7 @@ mod tests {
         let endless = "x".repeat(200_000);
         let text = format!("{}junk\n\0\0\0\n{endless}\n{}{{\"timest", line(1), line(2));
         std::fs::write(home.path().join("events.000001.jsonl"), text).unwrap();
-        let facts = &read(home.path()).unwrap()[0];
+        let facts = &read_in(&home).unwrap()[0];
         assert_eq!((facts.records, facts.damage), (2, 3));
         assert_eq!(facts.last, None, "what cannot be read may be newer");
     }
@@ -432,7 +435,7 @@ mod tests {
         std::fs::write(home.path().join("events.000001.jsonl"), text).unwrap();
         std::fs::write(home.path().join("events.000002.jsonl"), "").unwrap();
         std::fs::create_dir(home.path().join("events.000003.jsonl")).unwrap();
-        let all = read(home.path()).unwrap();
+        let all = read_in(&home).unwrap();
         assert_eq!(all.len(), 2, "a directory is not a segment");
         assert_eq!((all[0].records, all[0].last), (2, None));
     }
@@ -448,7 +451,7 @@ mod tests {
         ] {
             std::fs::write(home.path().join(name), "").unwrap();
         }
-        let numbers: Vec<u64> = read(home.path())
+        let numbers: Vec<u64> = read_in(&home)
             .unwrap()
             .iter()
             .map(|facts| facts.number.get())

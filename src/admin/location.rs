@@ -11,6 +11,7 @@ use crate::directory::{self, Platform};
 use crate::environment::Environment;
 use crate::error::{Error, Result};
 use crate::policy::Policy;
+use crate::reader::{ByteProgress, Reader, Reverse};
 use crate::store::disk::{Access, Directory};
 use crate::store::open_error;
 
@@ -32,6 +33,8 @@ pub struct Location {
     /// has.
     own_application: Option<OwnApplication>,
     environment: Environment,
+    /// Where reading all records is counted.
+    progress: Option<ByteProgress>,
 }
 
 /// The selection of a location. Absent parts follow from the environment and from the directory.
@@ -97,6 +100,7 @@ impl Location {
                 command_name,
             }),
             environment: environment.clone(),
+            progress: None,
         };
         location.check()?;
         Ok(location)
@@ -110,6 +114,37 @@ impl Location {
             application.command_name = words.into();
         }
         self
+    }
+
+    /// Counts there what is read by the actions that read all records: that can take long, and
+    /// somebody may be waiting.
+    #[must_use]
+    pub fn with_progress(mut self, progress: &ByteProgress) -> Self {
+        self.progress = Some(progress.clone());
+        self
+    }
+
+    /// Returns where reading is counted.
+    pub fn progress(&self) -> Option<&ByteProgress> {
+        self.progress.as_ref()
+    }
+
+    /// Opens the directory for reading forwards.
+    pub(super) fn reader(&self) -> Result<Reader> {
+        let reader = Reader::open(&self.path())?;
+        Ok(match &self.progress {
+            Some(progress) => reader.with_progress(progress),
+            None => reader,
+        })
+    }
+
+    /// Opens the directory for reading backwards.
+    pub(super) fn reverse(&self) -> Result<Reverse> {
+        let reverse = Reader::reverse(&self.path())?;
+        Ok(match &self.progress {
+            Some(progress) => reverse.with_progress(progress),
+            None => reverse,
+        })
     }
 
     /// Finds the selected location. Returns nothing if neither a directory nor an application is
@@ -196,6 +231,7 @@ impl Location {
             selection: selection.clone(),
             own_application: None,
             environment: environment.clone(),
+            progress: None,
         };
         location.enter_profile();
         let known = [&location.base, &location.path()]

@@ -9,7 +9,6 @@ use crate::encode::LineLimits;
 use crate::error::Result;
 use crate::history::History;
 use crate::probe::{Machine, VolumeLimits};
-use crate::reader::Reader;
 use crate::record::Record;
 use crate::record::own::OwnEvent;
 use crate::report::{Deployment, Parts, Recorded, Report};
@@ -66,7 +65,7 @@ impl Location {
     ///
     /// Returns an error if the directory cannot be read.
     pub fn last_report(&self) -> Result<Option<Record>> {
-        let mut reverse = match Reader::reverse(&self.path()) {
+        let mut reverse = match self.reverse() {
             Ok(reverse) => reverse,
             Err(error) if error.is_not_found() => return Ok(None),
             Err(error) => return Err(error),

@@ -184,12 +184,12 @@ impl Update {
 impl Location {
     /// Reads the state and contents, and creates and changes nothing.
     pub fn status(&self) -> Status {
-        self.status_of(Summary::read(&self.path()))
+        self.status_of(self.reader().and_then(Summary::of))
     }
 
     /// Returns the same, and the result of another fold over the records, which are read once.
     pub fn status_with<F: Fold + Default + Send>(&self) -> (Status, F) {
-        match Summary::read_with(&self.path()) {
+        match self.reader().and_then(Summary::of_with) {
             Ok((summary, fold)) => (self.status_of(Ok(summary)), fold),
             Err(error) => (self.status_of(Err(error)), F::default()),
         }

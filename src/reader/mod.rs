@@ -8,7 +8,7 @@
 //! `walk` goes through segments, `scan` folds lines in several threads, `follow` polls for new
 //! lines, `seen` records which lines were read, `reverse` reads backwards, `since` finds data that
 //! can be skipped, `stored` opens segments as files, `stream` reads lines from other places than
-//! directories, and `merged` reads several inputs by time.
+//! directories, `merged` reads several inputs by time, and `progress` counts how far a reader is.
 //!
 //! These rules define damage.
 //! * A line that is not a record, and each run of NULs, is one item of [`Damage`]. A blank line is
@@ -25,6 +25,7 @@ mod merged;
 mod open_segment;
 mod piece;
 mod plain_bytes;
+mod progress;
 mod reverse;
 mod scan;
 mod scanner;
@@ -48,6 +49,7 @@ use std::path::Path;
 pub use damage::{Damage, DamageKind, Notice, Position, SegmentRange};
 pub use follow::Follower;
 pub use merged::{MergeInput, Merged};
+pub use progress::{ByteCounts, ByteProgress};
 pub use reverse::Reverse;
 pub use scan::Fold;
 pub use stored::{StoredSegment, StoredSegments};
@@ -60,6 +62,7 @@ use crate::store;
 use crate::store::disk::{Access, Directory};
 use crate::store::lock::Extent;
 use crate::store::segment::SegmentNumber;
+use progress::SegmentProgress;
 use scan::{ItemSource, Origin, ReadOrder};
 use walk::{Gap, SegmentWalk};
 
@@ -179,6 +182,7 @@ pub struct Reader {
     /// The highest segment that should exist, as it was when the reader was opened.
     last: SegmentNumber,
     state: ReaderState,
+    progress: Option<SegmentProgress>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -208,7 +212,16 @@ impl Reader {
             walk: SegmentWalk::new(directory, listed, last),
             last,
             state: ReaderState::Reading,
+            progress: None,
         })
+    }
+
+    /// Counts what is read there, in stored bytes: all segments when the first one is read, and
+    /// what is left when the reader is dropped. Data that is skipped counts as read.
+    #[must_use]
+    pub fn with_progress(mut self, progress: &ByteProgress) -> Self {
+        self.progress = Some(SegmentProgress::new(progress, ReadOrder::Forward));
+        self
     }
 
     /// Skips data that provably contains no record of that time or later. A segment that is already
@@ -270,6 +283,9 @@ impl Reader {
             ReaderState::AtEnd => None,
             ReaderState::Reading => self.walk.step()?,
         };
+        if let (Some(progress), Some(found)) = (&mut self.progress, &found) {
+            progress.note(self.walk.directory(), found);
+        }
         Ok(match found {
             Some(found) => Some(found.item(|range| self.walk.bytes(range))),
             None => self.end(),
@@ -352,10 +368,14 @@ impl ItemSource for Reader {
     }
 
     fn lines(&mut self, into: &mut Vec<u8>) -> Result<Option<(Position, Range<usize>)>> {
-        match self.state {
-            ReaderState::Reading => self.walk.lines(into),
-            ReaderState::AtEnd | ReaderState::Done => Ok(None),
+        let lines = match self.state {
+            ReaderState::Reading => self.walk.lines(into)?,
+            ReaderState::AtEnd | ReaderState::Done => None,
+        };
+        if let (Some(progress), Some((position, _))) = (&mut self.progress, &lines) {
+            progress.reach(self.walk.directory(), *position);
         }
+        Ok(lines)
     }
 
     fn item(&mut self) -> Result<Option<Item<'_>>> {

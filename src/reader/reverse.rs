@@ -19,6 +19,7 @@ use super::damage::{Damage, Notice, Position};
 use super::open_segment::{OpenedSegment, open_segment, unreadable};
 use super::piece::Found;
 use super::plain_bytes::{BLOCK_BYTES, LINES_BYTES, count_newlines, fill_up, line_at};
+use super::progress::{ByteProgress, SegmentProgress};
 use super::scan::{self, Fold, ItemSource, Origin, ReadOrder, are_records};
 use super::scanner::Scanner;
 use super::since::{is_older, start_in};
@@ -44,6 +45,7 @@ pub struct Reverse {
     window: Window,
     /// The earliest time of interest; data that provably is older is not read.
     since: Option<OffsetDateTime>,
+    progress: Option<SegmentProgress>,
 }
 
 /// The segment that is being read.
@@ -96,7 +98,17 @@ impl Reverse {
                 ..Window::default()
             },
             since: None,
+            progress: None,
         }
+    }
+
+    /// Counts what is read there, as [`Reader::with_progress`] does.
+    ///
+    /// [`Reader::with_progress`]: super::Reader::with_progress
+    #[must_use]
+    pub fn with_progress(mut self, progress: &ByteProgress) -> Self {
+        self.progress = Some(SegmentProgress::new(progress, ReadOrder::Backward));
+        self
     }
 
     /// Skips data that provably contains no record of that time or later, as [`Reader::since`]
@@ -135,6 +147,9 @@ impl Reverse {
                 },
             }
         };
+        if let Some(progress) = &mut self.progress {
+            progress.note(&self.directory, &stored);
+        }
         Some(stored.item(|range| self.window.bytes.get(range).unwrap_or_default()))
     }
 
@@ -245,7 +260,13 @@ impl ItemSource for Reverse {
     fn lines(&mut self, into: &mut Vec<u8>) -> Result<Option<(Position, Range<usize>)>> {
         while self.window.stored.is_empty() {
             match &mut self.open {
-                Some(open) if !open.is_all_read() => return Ok(open.lines(into)),
+                Some(open) if !open.is_all_read() => {
+                    let lines = open.lines(into);
+                    if let (Some(progress), Some((position, _))) = (&mut self.progress, &lines) {
+                        progress.reach(&self.directory, *position);
+                    }
+                    return Ok(lines);
+                }
                 Some(_) | None => match self.left.pop() {
                     Some(number) => self.open_segment(number),
                     None => break,

@@ -8,12 +8,13 @@ use std::sync::Arc;
 use super::super::cells::{Padded, width};
 use super::super::files::{self, PathKind};
 use super::super::foreign::Rewriter;
+use super::super::progress::ProgressLine;
 use super::super::sanitize::{Sanitized, push};
 use super::super::selection::name_of;
 use super::streams::{Rewriters, open_file, open_stdin};
 use localtel::Result;
 use localtel::admin::Location;
-use localtel::read::{Damage, Filter, MergeInput, Position, Reader, Reverse};
+use localtel::read::{ByteProgress, Damage, Filter, MergeInput, Position, Reader, Reverse};
 
 /// The inputs of a command.
 pub(crate) struct RecordInputs<'a> {
@@ -23,10 +24,19 @@ pub(crate) struct RecordInputs<'a> {
 }
 
 /// An input and its name in the output.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub(crate) struct NamedInput {
     name: String,
     pub(crate) place: InputPlace,
+    /// Where reading it is counted.
+    progress: Option<ByteProgress>,
+}
+
+/// It is the same input wherever reading it is counted.
+impl PartialEq for NamedInput {
+    fn eq(&self, other: &Self) -> bool {
+        (&self.name, &self.place) == (&other.name, &other.place)
+    }
 }
 
 /// The place of an input.
@@ -55,6 +65,16 @@ impl<'a> RecordInputs<'a> {
             list,
             list_again: Some(list_again),
         }
+    }
+
+    /// Returns the same inputs, of which reading is shown as progress.
+    pub(crate) fn watched(mut self, line: &ProgressLine) -> Self {
+        if line.is_shown() {
+            for input in &mut self.list {
+                input.progress = Some(line.bytes().clone());
+            }
+        }
+        self
     }
 
     /// Opens them for reading forwards, and returns those that could be opened and the number of
@@ -112,6 +132,7 @@ impl NamedInput {
         Self {
             name: name_of(location),
             place: InputPlace::Directory(location.path()),
+            progress: location.progress().cloned(),
         }
     }
 
@@ -125,6 +146,7 @@ impl NamedInput {
         Some(Self {
             name: path.display().to_string(),
             place,
+            progress: None,
         })
     }
 
@@ -134,6 +156,7 @@ impl NamedInput {
         Self {
             name: path.display().to_string(),
             place: InputPlace::Directory(path.to_owned()),
+            progress: None,
         }
     }
 
@@ -142,6 +165,7 @@ impl NamedInput {
         Self {
             name: "-".to_owned(),
             place: InputPlace::Stdin,
+            progress: None,
         }
     }
 
@@ -167,13 +191,18 @@ impl NamedInput {
     pub(crate) fn open(&self, filter: &Filter) -> Result<OpenInput<'_>> {
         let stream = match &self.place {
             InputPlace::Directory(path) => {
+                let reader = open_directory(path, filter)?;
+                let reader = match &self.progress {
+                    Some(progress) => reader.with_progress(progress),
+                    None => reader,
+                };
                 return Ok(OpenInput {
                     named: self,
-                    input: open_directory(path, filter)?.into(),
+                    input: reader.into(),
                     rewriter: None,
                 });
             }
-            InputPlace::File(path) => open_file(path)?,
+            InputPlace::File(path) => open_file(path, self.progress.as_ref())?,
             InputPlace::Stdin => open_stdin()?,
         };
         Ok(OpenInput {
@@ -181,6 +210,22 @@ impl NamedInput {
             input: stream.lines.into(),
             rewriter: stream.rewriter,
         })
+    }
+
+    /// Opens a directory for reading backwards, down to the filter's lower time bound; nothing if
+    /// it is not a directory.
+    pub(crate) fn open_reverse(&self, filter: &Filter) -> Option<Result<Reverse>> {
+        let reverse = Reader::reverse(self.directory()?);
+        Some(reverse.map(|reverse| {
+            let reverse = match filter.earliest() {
+                Some(since) => reverse.since(since),
+                None => reverse,
+            };
+            match &self.progress {
+                Some(progress) => reverse.with_progress(progress),
+                None => reverse,
+            }
+        }))
     }
 }
 
@@ -199,15 +244,6 @@ pub(crate) fn open_directory(path: &Path, filter: &Filter) -> Result<Reader> {
     Ok(match filter.earliest() {
         Some(since) => reader.since(since),
         None => reader,
-    })
-}
-
-/// Opens a directory for reading backwards, down to the filter's lower time bound.
-pub(crate) fn reverse_directory(path: &Path, filter: &Filter) -> Result<Reverse> {
-    let reverse = Reader::reverse(path)?;
-    Ok(match filter.earliest() {
-        Some(since) => reverse.since(since),
-        None => reverse,
     })
 }
 

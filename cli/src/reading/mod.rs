@@ -12,9 +12,7 @@ mod streams;
 mod unread;
 
 pub(crate) use args::{MatchArgs, OwnMatches, TimeRange};
-pub(crate) use inputs::{
-    InputLabels, NamedInput, OpenInput, RecordInputs, open_directory, reverse_directory,
-};
+pub(crate) use inputs::{InputLabels, NamedInput, OpenInput, RecordInputs, open_directory};
 pub(crate) use nothing::EmptySelection;
 pub(crate) use operand::{RecordOperand, parse_operand};
 pub(crate) use processes::of_processes;

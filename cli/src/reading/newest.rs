@@ -5,7 +5,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
-use super::inputs::{OpenInput, RecordInputs, reverse_directory};
+use super::inputs::{OpenInput, RecordInputs};
 use crate::quantity::count;
 use localtel::read::raw::RawRecord;
 use localtel::read::tally::time_in_id;
@@ -54,12 +54,12 @@ pub(super) fn session_at(typed: &str, place: usize, inputs: &RecordInputs<'_>) -
 /// Finds the newest sessions of the inputs, the newest first.
 fn newest(most: usize, inputs: &RecordInputs<'_>) -> Result<Vec<StartedSession>> {
     let everything = Filter::new();
-    let directories = inputs.list.iter().map(|input| input.directory());
-    let directories: Option<Vec<_>> = directories.collect();
+    let reversed = inputs.list.iter().map(|it| it.open_reverse(&everything));
+    let reversed: Option<Vec<_>> = reversed.collect();
+    let is_reversed = reversed.is_some();
     // What cannot be opened is reported when the records are read.
-    let mut merged = if let Some(directories) = &directories {
-        let reversed = directories.iter();
-        Merged::new(reversed.filter_map(|path| reverse_directory(path, &everything).ok()))
+    let mut merged = if let Some(reversed) = reversed {
+        Merged::new(reversed.into_iter().filter_map(Result::ok))
     } else {
         let opened = inputs.list.iter();
         let opened = opened.filter_map(|input| input.open(&everything).ok());
@@ -68,7 +68,7 @@ fn newest(most: usize, inputs: &RecordInputs<'_>) -> Result<Vec<StartedSession>>
     let mut newest = NewestSessions::new(most);
     let empty = || NewestSessions::new(most);
     let read = merged.fold(&mut newest, empty, |newest| {
-        if directories.is_some() && newest.is_complete() {
+        if is_reversed && newest.is_complete() {
             return Err(SearchStop::Complete);
         }
         Ok(())

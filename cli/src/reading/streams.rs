@@ -1,6 +1,7 @@
 //! Opens files and the standard input: decompresses them and recognises the format of their lines.
 //! `foreign` rewrites lines of other formats.
 
+use std::fs::File;
 use std::io::{self, Read};
 use std::num::NonZero;
 use std::path::Path;
@@ -8,7 +9,9 @@ use std::path::Path;
 use super::super::files;
 use super::super::foreign::{Recognised, Rewriter, recognise};
 use localtel::read::raw::RawRecord;
-use localtel::read::{Damage, Fold, Line, LineStream, Notice, Timestamp, decompressed};
+use localtel::read::{
+    ByteProgress, Damage, Fold, Line, LineStream, Notice, Timestamp, decompressed,
+};
 use localtel::{Error, Result};
 
 /// Lines of a file or the standard input.
@@ -119,18 +122,65 @@ enum FirstLines {
     Available,
 }
 
+/// A file of which reading is counted, from the first bytes on.
+struct CountedFile {
+    file: File,
+    progress: ByteProgress,
+    /// The size of the file.
+    bytes: u64,
+    /// Number of bytes that were read.
+    read: u64,
+}
+
+impl Read for CountedFile {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.read == 0 {
+            self.progress.expect(self.bytes);
+        }
+        let read = self.file.read(buffer)?;
+        self.read += read as u64;
+        self.progress.add(read as u64);
+        Ok(read)
+    }
+}
+
+/// What is not read any more is done.
+impl Drop for CountedFile {
+    fn drop(&mut self) {
+        if self.read > 0 {
+            self.progress.add(self.bytes.saturating_sub(self.read));
+        }
+    }
+}
+
 /// Opens a file.
 ///
 /// # Errors
 ///
 /// Returns an error if it cannot be opened, or its first lines cannot be read.
-pub(crate) fn open_file(path: &Path) -> Result<FormatStream> {
+pub(crate) fn open_file(path: &Path, progress: Option<&ByteProgress>) -> Result<FormatStream> {
     let failed = |error| Error::io("read", path)(error);
     let file = files::open(path).map_err(failed)?;
-    let written = file.metadata().and_then(|facts| facts.modified());
+    let facts = file.metadata();
+    // A pipe has no size.
+    let regular = facts.as_ref().ok().filter(|facts| facts.is_file());
+    let bytes = regular.map(std::fs::Metadata::len);
+    let written = facts.and_then(|facts| facts.modified());
     let time = written.map_or_else(|_| Timestamp::now(), Timestamp::from);
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    opened(file, (&name, time), FirstLines::All).map_err(failed)
+    let stream = match progress.zip(bytes) {
+        Some((progress, bytes)) => {
+            let file = CountedFile {
+                file,
+                progress: progress.clone(),
+                bytes,
+                read: 0,
+            };
+            opened(file, (&name, time), FirstLines::All)
+        }
+        None => opened(file, (&name, time), FirstLines::All),
+    };
+    stream.map_err(failed)
 }
 
 /// Opens the standard input.

@@ -91,7 +91,11 @@ fn write(
     screen: &mut Screen<'_>,
 ) -> Result<bool> {
     let mut pager = match screen.sink {
-        OutputKind::Terminal if !args.no_pager => Pager::start(screen.variable),
+        OutputKind::Terminal if !args.no_pager => {
+            // The pager draws on the same terminal.
+            screen.progress.end();
+            Pager::start(screen.variable)
+        }
         OutputKind::Terminal | OutputKind::Pipe => None,
     };
     let colour = match pager {

@@ -308,6 +308,12 @@ impl ShowArgs {
         Err(Error::invalid("--cursor-file", reason))
     }
 
+    /// Returns `true` if another program gets the records while they are read, and may show them on
+    /// the same terminal.
+    pub(crate) fn streams_to(&self, sink: OutputKind) -> bool {
+        sink == OutputKind::Pipe && !self.wanted.count
+    }
+
     /// Returns `true` if the output may go through a pager on a terminal.
     pub(super) fn may_page(&self) -> bool {
         !self.no_pager && !self.follow && !self.wanted.count

@@ -23,9 +23,7 @@ use std::io::{BufWriter, Write};
 
 use super::exit::Exit;
 use super::pager::Pager;
-use super::reading::{
-    EmptySelection, InputLabels, NamedInput, OpenInput, RecordInputs, reverse_directory,
-};
+use super::reading::{EmptySelection, InputLabels, NamedInput, OpenInput, RecordInputs};
 use super::screen::{Colour, OutputKind, OutputStop, Screen};
 use super::table::TableWriter;
 use super::time::{Zone, timestamp};
@@ -129,7 +127,11 @@ pub(crate) fn run(
 fn start_pager(args: &ShowArgs, inputs: &RecordInputs<'_>, screen: &Screen<'_>) -> Option<Pager> {
     let is_useless = !args.may_page() || inputs.has_stdin();
     match screen.sink {
-        OutputKind::Terminal if !is_useless => Pager::start(screen.variable),
+        OutputKind::Terminal if !is_useless => {
+            // The pager draws on the same terminal.
+            screen.progress.end();
+            Pager::start(screen.variable)
+        }
         OutputKind::Terminal | OutputKind::Pipe => None,
     }
 }
@@ -332,8 +334,7 @@ impl<'a> Show<'a> {
         out: &mut dyn Write,
     ) -> std::result::Result<(), OutputStop> {
         let filter = &self.shown.line_filter.filter;
-        let directories = opened.iter().filter_map(|opened| opened.named.directory());
-        let reversed = directories.map(|path| reverse_directory(path, filter));
+        let reversed = opened.iter().filter_map(|it| it.named.open_reverse(filter));
         let mut merged = Merged::new(reversed.collect::<Result<Vec<_>>>()?);
         let LineLimit::Last(count) = self.lines else {
             let empty = self.empty();

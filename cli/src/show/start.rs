@@ -4,7 +4,7 @@
 use std::io::Write;
 use std::path::Path;
 
-use super::super::reading::{InputLabels, NamedInput, OpenInput, RecordInputs, reverse_directory};
+use super::super::reading::{InputLabels, NamedInput, OpenInput, RecordInputs};
 use super::super::sanitize::Sanitized;
 use super::args::{LineLimit, ShowArgs};
 use super::cursor::SavedCursor;
@@ -100,18 +100,17 @@ pub(super) fn start_of_shown(
     if count == 0 {
         return Ok(StartPoint::End);
     }
-    let directories: Option<Vec<&Path>> = opened
-        .iter()
-        .map(|opened| opened.named.directory())
-        .collect();
     // Sorted records, and those with context, are counted when they are shown.
-    let is_counted_later = args.sort || args.context.size().is_some();
-    let Some(directories) = directories.filter(|_| !is_counted_later) else {
+    if args.sort || args.context.size().is_some() {
+        return Ok(StartPoint::First);
+    }
+    let reversed = opened
+        .iter()
+        .map(|opened| opened.named.open_reverse(filter));
+    let Some(reversed) = reversed.collect::<Option<Vec<_>>>() else {
         return Ok(StartPoint::First);
     };
-    let reversed = directories
-        .iter()
-        .map(|path| reverse_directory(path, filter));
+    let reversed = reversed.into_iter();
     let mut reversed = Merged::new(reversed.collect::<Result<Vec<_>>>()?);
     let mut starts = vec![None; opened.len()];
     let mut left = count;

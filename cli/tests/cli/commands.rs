@@ -14,6 +14,9 @@ mod homes;
 mod inputs;
 #[path = "commands/locations.rs"]
 mod locations;
+#[cfg(target_os = "linux")]
+#[path = "commands/progress.rs"]
+mod progress;
 #[path = "commands/record.rs"]
 mod record;
 #[path = "commands/run.rs"]

@@ -12,7 +12,7 @@ use crate::clock;
 use crate::consent::StoredConsent;
 use crate::error::{Error, Result};
 use crate::policy::owner::OwnerFile;
-use crate::reader::{Damage, DamageKind, Fold, Line, Notice, Position, Reader};
+use crate::reader::{Damage, DamageKind, Fold, Line, Notice, Position};
 use crate::record::LineTime;
 use crate::record::own::is_of_newer_format;
 use crate::record::raw::RawRecord;
@@ -181,7 +181,7 @@ pub(super) fn about_data(
 ) -> Result<(Vec<Finding>, SecretNames)> {
     let now = LineTime::not_after(clock::now());
     let mut problems = LineProblems::new(now);
-    let mut reader = Reader::open(&location.path())?;
+    let mut reader = location.reader()?;
     let empty = || LineProblems::new(now);
     reader.fold(&mut problems, empty, |_| Ok::<(), Error>(()))?;
     if consent.known().is_some() {

@@ -15,6 +15,7 @@ use tempfile::TempDir;
 use time::OffsetDateTime;
 
 use super::*;
+use crate::progress::ProgressLine;
 use crate::reading::UnreadCounts;
 use crate::screen::{Colour, Memory};
 use localtel::read::raw::OrderedType;
@@ -112,6 +113,7 @@ fn run_on(
             stdin: &mut io::empty(),
             is_interactive: false,
             is_reader_gone: &|| false,
+            progress: &ProgressLine::default(),
             variable: &no_pager,
         },
     );
@@ -409,6 +411,7 @@ fn a_follower_reports_a_missing_event() {
         stdin: &mut io::empty(),
         is_interactive: false,
         is_reader_gone: &|| true,
+        progress: &ProgressLine::default(),
         variable: &|_| None,
     };
     run(
@@ -482,6 +485,7 @@ fn with_pager(pager: &str, home: &TempDir) -> (Exit, String) {
             stdin: &mut io::empty(),
             is_interactive: false,
             is_reader_gone: &|| false,
+            progress: &ProgressLine::default(),
             variable: &variable,
         },
     );

@@ -101,19 +101,50 @@ impl Terminal {
                 return line;
             }
             assert!(Instant::now() < deadline, "no {text:?} in {:?}", self.shown);
-            let mut master = self.master.as_ref().unwrap();
-            let mut polled = [PollFd::new(master, PollFlags::IN)];
-            let second = Timespec {
-                tv_sec: 1,
-                tv_nsec: 0,
-            };
-            if poll(&mut polled, Some(&second)).unwrap() > 0 {
-                let mut bytes = [0; 4096];
-                let count = master.read(&mut bytes).unwrap();
-                self.shown
-                    .push_str(&String::from_utf8_lossy(&bytes[..count]));
-            }
+            self.read().unwrap();
         }
+    }
+
+    /// Waits until the terminal shows a text, and returns what it has shown until then.
+    pub(super) fn wait_for(&mut self, text: &str) -> String {
+        let deadline = Instant::now() + Duration::from_mins(1);
+        while !self.shown.contains(text) {
+            assert!(Instant::now() < deadline, "no {text:?} in {:?}", self.shown);
+            self.read().unwrap();
+        }
+        std::mem::take(&mut self.shown)
+    }
+
+    /// Waits until the program has ended, and returns what the terminal has shown.
+    pub(super) fn read_to_the_end(&mut self) -> String {
+        let deadline = Instant::now() + Duration::from_mins(2);
+        // Reading fails at the end of a terminal.
+        while self.read().is_ok() {
+            assert!(Instant::now() < deadline, "no end after {:?}", self.shown);
+        }
+        std::mem::take(&mut self.shown)
+    }
+
+    /// Returns the signal that ended the program.
+    pub(super) fn signal(&mut self) -> Option<i32> {
+        self.child.wait().unwrap().signal()
+    }
+
+    /// Reads what the terminal shows, and waits at most a second for it.
+    fn read(&mut self) -> std::io::Result<()> {
+        let mut master = self.master.as_ref().unwrap();
+        let mut polled = [PollFd::new(master, PollFlags::IN)];
+        let second = Timespec {
+            tv_sec: 1,
+            tv_nsec: 0,
+        };
+        if poll(&mut polled, Some(&second)).unwrap() > 0 {
+            let mut bytes = [0; 4096];
+            let count = master.read(&mut bytes)?;
+            self.shown
+                .push_str(&String::from_utf8_lossy(&bytes[..count]));
+        }
+        Ok(())
     }
 }
 
