@@ -22,6 +22,7 @@ fn no_dependency_can_open_a_socket() {
         "localtel-bundle",
         "localtel-cli",
         "localtel-examples",
+        "localtel-fleet",
     ] {
         let graph = Graph::of(package);
         let names = graph.names();
@@ -55,7 +56,9 @@ fn the_lock_file_names_no_banned_crate() {
 
 #[test]
 fn the_source_names_no_socket() {
-    let mut files = ["src", "bundle/src", "cli/src"].map(in_workspace).to_vec();
+    let mut files = ["src", "bundle/src", "cli/src", "fleet/src"]
+        .map(in_workspace)
+        .to_vec();
     let mut read = 0;
     while let Some(path) = files.pop() {
         if path.is_dir() {
