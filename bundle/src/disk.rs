@@ -3,7 +3,7 @@
 //! symbolic links are never followed, and only regular files are opened.
 
 use std::ffi::{CStr, OsStr, OsString};
-use std::fs::File;
+use std::fs::{File, TryLockError};
 use std::io::{self, Read as _, Write as _};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
@@ -132,6 +132,24 @@ impl BundleFolder {
         }))
     }
 
+    /// Takes the lock on a file, which is created if it is missing, and returns the file; `None` if
+    /// another process has it. The lock is held as long as the file is open.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the file cannot be opened or locked.
+    pub fn try_lock(&self, name: impl AsRef<OsStr>) -> io::Result<Option<File>> {
+        let name = checked(name.as_ref())?;
+        let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let mode = Mode::RUSR | Mode::WUSR;
+        let file = File::from(rustix::fs::openat(&self.fd, name, flags, mode)?);
+        match file.try_lock() {
+            Ok(()) => Ok(Some(file)),
+            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(error)) => Err(error),
+        }
+    }
+
     /// Renames an entry to a name in this or another directory of the same file system. Nothing is
     /// replaced.
     ///
@@ -229,6 +247,19 @@ impl BundleFolder {
     /// Returns the path at which it was opened.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+}
+
+/// Creates the directory at that path for this user only, unless it exists.
+///
+/// # Errors
+///
+/// Returns an error if it could not be created, for example because the directory above it does not
+/// exist.
+pub fn make_folder(path: &Path) -> io::Result<()> {
+    match rustix::fs::mkdir(path, Mode::RWXU) {
+        Ok(()) | Err(Errno::EXIST) => Ok(()),
+        Err(error) => Err(error.into()),
     }
 }
 

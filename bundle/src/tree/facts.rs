@@ -23,12 +23,12 @@ impl TreeMark {
 
 /// The facts about a host.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct HostFacts {
+pub(crate) struct FleetHost {
     pub(crate) host: HostName,
     pub(crate) imports: Vec<HostImport>,
 }
 
-impl HostFacts {
+impl FleetHost {
     /// Returns the facts about a host that nothing was imported from.
     pub(crate) fn new(host: HostName) -> Self {
         Self {
@@ -37,8 +37,8 @@ impl HostFacts {
         }
     }
 
-    /// Adds an import, unless that bundle is in the list, and leaves out the oldest bundles if there
-    /// are too many. Which are in the list does not depend on the order in which they come.
+    /// Adds an import, unless that bundle is in the list, and leaves out the oldest bundles if
+    /// there are too many. Which are in the list does not depend on the order in which they come.
     pub(crate) fn add(&mut self, import: HostImport) {
         if self
             .imports
@@ -68,8 +68,8 @@ pub struct HostImport {
     /// The time of the export, by the clock of the host.
     pub created: Timestamp,
     /// The time of the first import of this bundle, by the clock of the machine with the tree. A
-    /// bundle that is older than its import shows nothing; one that is newer shows that the clock of
-    /// the host was ahead by at least that much.
+    /// bundle that is older than its import shows nothing; one that is newer shows that the clock
+    /// of the host was ahead by at least that much.
     pub imported: Timestamp,
     /// The range of times that was exported; `None` for everything.
     pub range: Option<BundleRange>,

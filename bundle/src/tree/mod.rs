@@ -24,7 +24,8 @@
 //! # Segments
 //!
 //! A segment is identified by host, application, profile, log and number, and is in the tree once:
-//! in one of its two forms, except for the moment in which an import replaces one form by the other.
+//! in one of its two forms, except for the moment in which an import replaces one form by the
+//! other.
 //! `imported.json` has its state:
 //!
 //! * `closed`: all of its bytes. They are those of the machine, in either form.
@@ -59,9 +60,7 @@
 //! one moves the rest; until then [`Tree::is_unfinished`] returns `true`, and a reader finds some
 //! segments of a bundle and not yet others, each of them whole.
 
-#[expect(dead_code, reason = "the part that `import` writes")]
 mod facts;
-#[expect(dead_code, reason = "the part that `import` writes")]
 pub(crate) mod paths;
 mod walk;
 
@@ -72,14 +71,14 @@ use localtel::{Error, Result};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-pub(crate) use self::facts::{DOCUMENT_BYTES_MAX, HostFacts, TreeMark};
+pub(crate) use self::facts::{DOCUMENT_BYTES_MAX, FleetHost, TreeMark};
 pub use self::facts::{HostImport, ImportedLog, ImportedSegment, NewestBundle};
 use self::paths::{
     ConflictName, FLEET_FILE, IMPORT_FOLDER, IMPORTED_FILE, Partition, READY_FOLDER,
 };
 pub use self::walk::TreeLog;
 use self::walk::{LogWalk, partitions};
-use crate::folder::Folder;
+use crate::folder::FleetFolder;
 use crate::host::HostName;
 use crate::manifest::LogKey;
 use crate::names::PartitionValue;
@@ -98,7 +97,7 @@ impl Tree {
     /// Returns an error if the mark of the tree cannot be read, or is of another version.
     pub fn open(path: &Path) -> Result<Option<Self>> {
         // Whoever reads something else there reports why it cannot be opened.
-        let Ok(root) = Folder::open(path) else {
+        let Ok(root) = FleetFolder::open(path) else {
             return Ok(None);
         };
         Ok(is_tree(&root)?.then(|| Self {
@@ -118,17 +117,17 @@ impl Tree {
     ///
     /// Returns an error if the root cannot be listed.
     pub fn logs(&self) -> Result<impl Iterator<Item = Result<TreeLog>> + use<>> {
-        LogWalk::of_tree(Folder::open(&self.path)?)
+        LogWalk::of_tree(FleetFolder::open(&self.path)?)
     }
 
-    /// Returns its hosts, in order of their paths. A directory that cannot be read is an error among
-    /// them, and so is one that no import made.
+    /// Returns its hosts, in order of their paths. A directory that cannot be read is an error
+    /// among them, and so is one that no import made.
     ///
     /// # Errors
     ///
     /// Returns an error if the root cannot be listed.
     pub fn hosts(&self) -> Result<impl Iterator<Item = Result<TreeHost>> + use<>> {
-        let root = Folder::open(&self.path)?;
+        let root = FleetFolder::open(&self.path)?;
         let values = partitions(&root, Partition::Host)?;
         Ok(values
             .into_iter()
@@ -142,7 +141,7 @@ impl Tree {
     ///
     /// Returns an error if that cannot be found out.
     pub fn is_unfinished(&self) -> Result<bool> {
-        let root = Folder::open(&self.path)?;
+        let root = FleetFolder::open(&self.path)?;
         let Some(imports) = root.below_if_any(IMPORT_FOLDER)? else {
             return Ok(false);
         };
@@ -165,12 +164,12 @@ pub struct TreeHost {
 }
 
 impl TreeHost {
-    fn read(root: &Folder, value: &PartitionValue) -> Result<Self> {
+    fn read(root: &FleetFolder, value: &PartitionValue) -> Result<Self> {
         let folder = root.below(&Partition::Host.folder(value.name()))?;
         let path = folder.path().to_owned();
         let host = value.name().parse();
         let host = host.map_err(|_| Error::format(&path, "its name is not that of a host"))?;
-        let facts = read_document::<HostFacts>(&folder, FLEET_FILE)?;
+        let facts = read_document::<FleetHost>(&folder, FLEET_FILE)?;
         Ok(Self {
             host,
             path,
@@ -186,7 +185,7 @@ impl TreeHost {
     /// Returns an error if the tree cannot be opened.
     pub fn logs(&self) -> Result<impl Iterator<Item = Result<TreeLog>> + use<>> {
         let value = PartitionValue::of(self.host.as_str());
-        Ok(LogWalk::of_host(Folder::open(&self.root)?, value))
+        Ok(LogWalk::of_host(FleetFolder::open(&self.root)?, value))
     }
 
     /// Returns its findings: the versions of segments that contradict those in the tree.
@@ -225,7 +224,7 @@ impl TreeLog {
     ///
     /// Returns an error if they cannot be read.
     pub fn imported(&self) -> Result<Option<ImportedLog>> {
-        read_document(&Folder::open(&self.path)?, IMPORTED_FILE)
+        read_document(&FleetFolder::open(&self.path)?, IMPORTED_FILE)
     }
 
     /// Returns its findings: the versions of segments that contradict those in the tree.
@@ -234,7 +233,7 @@ impl TreeLog {
     ///
     /// Returns an error if its directory cannot be listed.
     pub fn findings(&self) -> Result<Vec<TreeFinding>> {
-        let names = Folder::open(&self.path)?.names()?;
+        let names = FleetFolder::open(&self.path)?.names()?;
         let conflicts = names
             .iter()
             .filter_map(|name| name.parse::<ConflictName>().ok());
@@ -258,7 +257,7 @@ pub struct TreeFinding {
 }
 
 /// Returns `true` if a directory has the mark of a tree.
-pub(crate) fn is_tree(root: &Folder) -> Result<bool> {
+pub(crate) fn is_tree(root: &FleetFolder) -> Result<bool> {
     let Some(mark) = read_document::<TreeMark>(root, FLEET_FILE)? else {
         return Ok(false);
     };
@@ -272,7 +271,10 @@ pub(crate) fn is_tree(root: &Folder) -> Result<bool> {
 }
 
 /// Reads a document of a tree; `None` if it does not exist.
-pub(crate) fn read_document<T: DeserializeOwned>(folder: &Folder, name: &str) -> Result<Option<T>> {
+pub(crate) fn read_document<T: DeserializeOwned>(
+    folder: &FleetFolder,
+    name: &str,
+) -> Result<Option<T>> {
     let Some(json) = folder.read_small(name, DOCUMENT_BYTES_MAX)? else {
         return Ok(None);
     };
@@ -283,7 +285,6 @@ pub(crate) fn read_document<T: DeserializeOwned>(folder: &Folder, name: &str) ->
 }
 
 /// Returns a document of a tree as it is written.
-#[expect(dead_code, reason = "`import` writes documents")]
 pub(crate) fn document_bytes(document: &impl Serialize) -> Vec<u8> {
     // Values of these types can always be written.
     let mut json = serde_json::to_vec(document).unwrap_or_default();

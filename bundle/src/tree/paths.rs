@@ -13,8 +13,8 @@ use crate::names::PartitionValue;
 pub(crate) const FLEET_FILE: &str = "fleet.json";
 /// The directory of an import that is under way.
 pub(crate) const IMPORT_FOLDER: &str = ".import";
-/// In [`IMPORT_FOLDER`]: files that are to be moved into the tree, in the directories that they will
-/// have there.
+/// In [`IMPORT_FOLDER`]: files that are to be moved into the tree, in the directories that they
+/// will have there.
 pub(crate) const READY_FOLDER: &str = "ready";
 /// The facts about a log.
 pub(crate) const IMPORTED_FILE: &str = "imported.json";
@@ -83,15 +83,6 @@ impl TreeForm {
             Self::Zstd => number.file_name() + ZSTD_END,
         }
     }
-
-    /// Returns the form that a name ends with.
-    pub(crate) fn of_name(name: &str) -> Self {
-        if name.ends_with(ZSTD_END) {
-            Self::Zstd
-        } else {
-            Self::Plain
-        }
-    }
 }
 
 /// The name of a version of a segment that contradicts the one in the tree:
@@ -135,7 +126,8 @@ impl FromStr for ConflictName {
 }
 
 /// Returns the number and the form of a segment's file; `None` if that is not its name.
-pub(crate) fn segment_of(name: &str) -> Option<(SegmentNumber, TreeForm)> {
+#[cfg(test)]
+fn segment_of(name: &str) -> Option<(SegmentNumber, TreeForm)> {
     let (plain, form) = match name.strip_suffix(ZSTD_END) {
         Some(plain) => (plain, TreeForm::Zstd),
         None => (name, TreeForm::Plain),

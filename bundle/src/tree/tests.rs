@@ -154,7 +154,7 @@ fn the_last_bundles_are_kept_in_whatever_order_they_come() {
         range: None,
     };
     let facts_of = |numbers: &mut dyn Iterator<Item = u8>| {
-        let mut facts = HostFacts::new("a".parse().unwrap());
+        let mut facts = FleetHost::new("a".parse().unwrap());
         numbers.for_each(|number| facts.add(import(number)));
         facts
     };

@@ -10,7 +10,7 @@ use localtel::{Error, Result};
 
 use super::paths::Partition;
 use crate::disk::EntryKind;
-use crate::folder::Folder;
+use crate::folder::FleetFolder;
 use crate::host::HostName;
 use crate::names::PartitionValue;
 
@@ -34,12 +34,12 @@ pub struct TreeLog {
 #[derive(Debug)]
 pub(super) struct LogWalk {
     /// The open directories, each with the entries that are left in it.
-    levels: Vec<Level>,
+    levels: Vec<OpenLevel>,
 }
 
 #[derive(Debug)]
-struct Level {
-    folder: Folder,
+struct OpenLevel {
+    folder: FleetFolder,
     /// The value of the directory itself; nothing for the root.
     value: Option<PartitionValue>,
     left: IntoIter<Result<PartitionValue>>,
@@ -47,9 +47,9 @@ struct Level {
 
 impl LogWalk {
     /// Returns the logs below the root of a tree.
-    pub(super) fn of_tree(root: Folder) -> Result<Self> {
+    pub(super) fn of_tree(root: FleetFolder) -> Result<Self> {
         let left = partitions(&root, Partition::Host)?;
-        let level = Level {
+        let level = OpenLevel {
             folder: root,
             value: None,
             left: left.into_iter(),
@@ -60,8 +60,8 @@ impl LogWalk {
     }
 
     /// Returns the logs of one host.
-    pub(super) fn of_host(root: Folder, host: PartitionValue) -> Self {
-        let level = Level {
+    pub(super) fn of_host(root: FleetFolder, host: PartitionValue) -> Self {
+        let level = OpenLevel {
             folder: root,
             value: None,
             left: vec![Ok(host)].into_iter(),
@@ -83,7 +83,7 @@ impl LogWalk {
         };
         let folder = level.folder.below(&partition.folder(value.name()))?;
         let left = partitions(&folder, *below)?;
-        self.levels.push(Level {
+        self.levels.push(OpenLevel {
             folder,
             value: Some(value),
             left: left.into_iter(),
@@ -149,7 +149,7 @@ impl Iterator for LogWalk {
 /// Returns the values of the directories of a level, in order of their names. A name that begins
 /// like one and has no value is an error among them; all others are passed over.
 pub(super) fn partitions(
-    folder: &Folder,
+    folder: &FleetFolder,
     partition: Partition,
 ) -> Result<Vec<Result<PartitionValue>>> {
     let names = folder.names()?;
