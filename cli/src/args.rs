@@ -7,7 +7,7 @@ use super::screen::{ColourChoice, Screen};
 use super::selection::SelectionArgs;
 use super::time::ZoneArgs;
 use super::{
-    clear, consent, doctor, explain, export, manual, policy, profiles, record, report, run,
+    clear, consent, doctor, explain, export, import, manual, policy, profiles, record, report, run,
     sessions, show, stats, status,
 };
 
@@ -47,6 +47,9 @@ pub(crate) enum AnyCommand {
     /// Writes a bundle of all telemetry, to carry it to another machine
     #[command(after_help = export::EXAMPLES)]
     Export(export::ExportArgs),
+    /// Takes bundles of other machines into a tree of many machines
+    #[command(after_help = import::EXAMPLES)]
+    Import(import::ImportArgs),
     /// Prints completions for a shell
     #[command(after_help = manual::COMPLETIONS_EXAMPLES)]
     Completions(manual::CompletionsArgs),
@@ -108,6 +111,7 @@ impl AnyCommand {
         match self {
             Self::OnPlace(command) => command.zone(),
             Self::Export(args) => args.zone,
+            Self::Import(args) => args.zone,
             Self::Record(_) | Self::Run(_) | Self::Completions(_) | Self::Man(_) => {
                 ZoneArgs::default()
             }

@@ -21,7 +21,7 @@ use super::show::ShowArgs;
 use super::stats::StatsSource;
 use super::time::{Zone, moment};
 use super::{
-    clear, consent, doctor, explain, export, manual, policy, profiles, record, report, run,
+    clear, consent, doctor, explain, export, import, manual, policy, profiles, record, report, run,
     selection, sessions, show, stats, status, suggestion,
 };
 use localtel::admin::{Environment, Location, ShellWord};
@@ -201,12 +201,7 @@ fn dispatch(
             with_suggestion(outcome, hint, screen)
         }
         AnyCommand::Run(args) => {
-            let location = find().and_then(|location| {
-                if let Err(error) = location.certain_application() {
-                    return Err(unnamed(error, &location));
-                }
-                Ok(location)
-            });
+            let location = find().and_then(certain);
             if let Err(failure) = &location {
                 // The command runs in any case, even if there is no location to record it.
                 screen.print_message(format_args!(
@@ -220,8 +215,17 @@ fn dispatch(
             let selected = selection::find_all(selection, environment)?;
             export::run(selected, selection.profile.is_some(), &args, screen)
         }
+        AnyCommand::Import(args) => import::run(&args, selection, screen),
         AnyCommand::Completions(args) => manual::completions(&args, Arguments::command(), screen),
         AnyCommand::Man(args) => manual::man(&args, Arguments::command(), screen),
+    }
+}
+
+/// Returns a location whose application is certain.
+fn certain(location: Location) -> Result<Location, Failure> {
+    match location.certain_application() {
+        Ok(_) => Ok(location),
+        Err(error) => Err(unnamed(error, &location)),
     }
 }
 

@@ -53,6 +53,7 @@ mod files;
 mod foreign;
 mod grid;
 mod host;
+mod import;
 mod manual;
 mod near_names;
 mod pager;

@@ -45,6 +45,8 @@ mod file_limits;
 mod followers;
 #[path = "cli/full_disk.rs"]
 mod full_disk;
+#[path = "cli/imports.rs"]
+mod imports;
 #[path = "cli/live.rs"]
 mod live;
 #[path = "cli/offline.rs"]
