@@ -1,16 +1,17 @@
-//! Writes the telemetry of three made-up machines, as it is on a Monday and on the Tuesday after it,
-//! for trying out bundles and the programs that read many of them. Each run gives the same files.
+//! Writes the telemetry of three made-up machines, as it is on a Monday and on the Tuesday after
+//! it, for trying out bundles and the programs that read many of them. Each run gives the same
+//! files.
 //!
 //! ```sh
 //! cargo run --bin made_up_fleet -- DIRECTORY
-//! XDG_STATE_HOME=DIRECTORY/monday/alpha cargo run --bin localtel -- stats
+//! XDG_STATE_HOME=$PWD/DIRECTORY/monday/alpha cargo run --bin localtel -- stats
 //! ```
 //!
-//! It has what readers stumble over: a key with values of many types that first occurs after 20,480
-//! records, numbers up to the largest `u64`, keys with dots beside objects of the same name, texts
-//! that are markup or control a terminal, a torn line, NUL bytes, a lost segment, a clock that is
-//! ahead, and a host whose name is a number. The segments of Monday that still exist on Tuesday have
-//! the same bytes, and what was recorded since behind them.
+//! It has what readers stumble over: a key with values of many types that first occurs after
+//! 20,480 records, numbers up to the largest `u64`, keys with dots beside objects of the same name,
+//! texts that are markup or control a terminal, a torn line, NUL bytes, a lost segment, a clock
+//! that is ahead, and a host whose name is a number. The segments of Monday that still exist on
+//! Tuesday have the same bytes, and what was recorded since behind them.
 #![expect(
     clippy::disallowed_methods,
     reason = "writes files; the lint is meant for the library"
@@ -54,7 +55,7 @@ fn write_fleet(directory: &Path) -> Result<(), Box<dyn Error>> {
 }
 
 /// A day on which somebody exports.
-struct Day {
+struct MadeUpVisit {
     name: &'static str,
     /// The segments that still exist.
     floor: usize,
@@ -62,13 +63,13 @@ struct Day {
     visit: i64,
 }
 
-const DAYS: [Day; 2] = [
-    Day {
+const DAYS: [MadeUpVisit; 2] = [
+    MadeUpVisit {
         name: "monday",
         floor: 1,
         visit: 21 * HOUR,
     },
-    Day {
+    MadeUpVisit {
         name: "tuesday",
         floor: 2,
         visit: 40 * HOUR,
@@ -76,7 +77,7 @@ const DAYS: [Day; 2] = [
 ];
 
 /// A machine.
-struct Machine {
+struct MadeUpMachine {
     name: &'static str,
     /// A digit in its ids.
     id: i64,
@@ -88,22 +89,22 @@ struct Machine {
     slowness: i64,
 }
 
-const MACHINES: [Machine; 3] = [
-    Machine {
+const MACHINES: [MadeUpMachine; 3] = [
+    MadeUpMachine {
         name: "0042",
         id: 1,
         ahead: 0,
         requests: [300, 150],
         slowness: 1,
     },
-    Machine {
+    MadeUpMachine {
         name: "alpha",
         id: 2,
         ahead: 0,
         requests: [20_600, 900],
         slowness: 1,
     },
-    Machine {
+    MadeUpMachine {
         name: "beta",
         id: 3,
         ahead: 3 * HOUR,
@@ -112,11 +113,11 @@ const MACHINES: [Machine; 3] = [
     },
 ];
 
-impl Machine {
+impl MadeUpMachine {
     /// Returns what a server records: it is killed in its first segment, and replaced by a newer
     /// version in its second. The second segment begins on Monday and is full on Tuesday.
-    fn server(&self) -> Result<Log, Box<dyn Error>> {
-        let mut log = Log::new(self, "billing-api", 0);
+    fn server(&self) -> Result<MadeUpLog, Box<dyn Error>> {
+        let mut log = MadeUpLog::new(self, "billing-api", 0);
         let [before, after] = self.requests;
         let mut session = log.begin(0, "3.3.0")?;
         for number in 0..before {
@@ -162,8 +163,8 @@ impl Machine {
 
     fn request(
         &self,
-        log: &mut Log,
-        session: &mut MadeUpSession,
+        log: &mut MadeUpLog,
+        session: &mut MadeUpProcess,
         number: i64,
         at: i64,
     ) -> Result<(), Box<dyn Error>> {
@@ -198,7 +199,7 @@ impl Machine {
             0 => json!([{"name": "server"}, {"name": "request", "properties": {"id": number}}]),
             _ => Value::Null,
         };
-        let head = Head {
+        let head = MadeUpHead {
             level,
             target: "billing_api::http",
             event,
@@ -212,7 +213,7 @@ impl Machine {
             session,
             at,
             &head,
-            &Body {
+            &MadeUpBody {
                 properties,
                 spans,
                 once: Value::Null,
@@ -240,8 +241,8 @@ impl Machine {
     }
 
     /// Returns what a program of short runs records: each run is a session of one record.
-    fn tool(&self) -> Result<Log, Box<dyn Error>> {
-        let mut log = Log::new(self, "cloudctl", 5);
+    fn tool(&self) -> Result<MadeUpLog, Box<dyn Error>> {
+        let mut log = MadeUpLog::new(self, "cloudctl", 5);
         for run in 0..40 {
             let at = run * HOUR - HOUR / 2 * i64::from(run > 0);
             // One machine was not updated.
@@ -264,7 +265,7 @@ impl Machine {
                 properties.insert("error".into(), "the API key has expired".into());
             }
             let mut session = log.session(at);
-            let head = Head {
+            let head = MadeUpHead {
                 level: if fails { "ERROR" } else { "INFO" },
                 target: "cloudctl",
                 event: Some("command"),
@@ -275,7 +276,7 @@ impl Machine {
                 &mut session,
                 at,
                 &head,
-                &Body {
+                &MadeUpBody {
                     properties,
                     spans: Value::Null,
                     once,
@@ -311,7 +312,7 @@ const TEXTS: [&str; 6] = [
 ];
 
 /// What an application recorded on a machine.
-struct Log {
+struct MadeUpLog {
     source: &'static str,
     id: i64,
     ahead: i64,
@@ -324,14 +325,14 @@ struct Log {
 type MadeUpLine = (i64, Vec<u8>);
 
 /// A process.
-struct MadeUpSession {
+struct MadeUpProcess {
     id: String,
     next: u64,
     number: i64,
 }
 
 /// The first keys of a line.
-struct Head<'a> {
+struct MadeUpHead<'a> {
     level: &'a str,
     target: &'a str,
     event: Option<&'a str>,
@@ -339,14 +340,14 @@ struct Head<'a> {
 }
 
 /// The last keys of a line, each null if it is left out.
-struct Body {
+struct MadeUpBody {
     properties: Value,
     spans: Value,
     once: Value,
 }
 
-impl Log {
-    fn new(machine: &Machine, source: &'static str, offset: i64) -> Self {
+impl MadeUpLog {
+    fn new(machine: &MadeUpMachine, source: &'static str, offset: i64) -> Self {
         Self {
             source,
             id: machine.id + offset,
@@ -357,10 +358,10 @@ impl Log {
     }
 
     /// Returns a session that begins then.
-    fn session(&mut self, at: i64) -> MadeUpSession {
+    fn session(&mut self, at: i64) -> MadeUpProcess {
         self.sessions += 1;
         let millis = (START + self.ahead + at) / 1000;
-        MadeUpSession {
+        MadeUpProcess {
             id: format!(
                 "{:08x}-{:04x}-7000-8000-{:04x}{:08x}",
                 millis >> 16,
@@ -374,7 +375,7 @@ impl Log {
     }
 
     /// Begins a session with a record of its own.
-    fn begin(&mut self, at: i64, version: &str) -> Result<MadeUpSession, Box<dyn Error>> {
+    fn begin(&mut self, at: i64, version: &str) -> Result<MadeUpProcess, Box<dyn Error>> {
         let mut session = self.session(at);
         let facts = self.facts(&session, version);
         self.own(&mut session, at, "session", &facts)?;
@@ -382,7 +383,7 @@ impl Log {
     }
 
     /// Returns the properties of the first record of a session.
-    fn facts(&self, session: &MadeUpSession, version: &str) -> Value {
+    fn facts(&self, session: &MadeUpProcess, version: &str) -> Value {
         let installation = format!("5b0e8f3a-6c1d-4f0e-9a57-{:012x}", self.id);
         // No system has so many processes, so none of them still runs.
         let pid = 5_000_000 + session.number;
@@ -395,18 +396,18 @@ impl Log {
     /// Adds a record of localtel itself.
     fn own(
         &mut self,
-        session: &mut MadeUpSession,
+        session: &mut MadeUpProcess,
         at: i64,
         event: &str,
         properties: &Value,
     ) -> Result<(), Box<dyn Error>> {
-        let head = Head {
+        let head = MadeUpHead {
             level: if event == "dropped" { "WARN" } else { "INFO" },
             target: "localtel",
             event: Some(event),
             message: None,
         };
-        let body = Body {
+        let body = MadeUpBody {
             properties: properties.clone(),
             spans: Value::Null,
             once: Value::Null,
@@ -417,10 +418,10 @@ impl Log {
     /// Adds a record at that time after the start.
     fn push(
         &mut self,
-        session: &mut MadeUpSession,
+        session: &mut MadeUpProcess,
         at: i64,
-        head: &Head<'_>,
-        body: &Body,
+        head: &MadeUpHead<'_>,
+        body: &MadeUpBody,
     ) -> Result<(), Box<dyn Error>> {
         let micros = START + self.ahead + at;
         let time = Timestamp::from_unix_micros(micros).ok_or("no such time")?;
@@ -478,7 +479,7 @@ impl Log {
     }
 
     /// Writes what exists on a day: segments from the floor on, and of them the lines until then.
-    fn write_until(&self, day: &Day, state: &Path) -> Result<(), Box<dyn Error>> {
+    fn write_until(&self, day: &MadeUpVisit, state: &Path) -> Result<(), Box<dyn Error>> {
         let directory = state.join(self.source).join("telemetry");
         fs::create_dir_all(&directory)?;
         fs::set_permissions(&directory, fs::Permissions::from_mode(0o700))?;

@@ -4,8 +4,9 @@
 --     .read duckdb-parquet.sql
 --     .read questions.sql
 --
--- The view `records` has the same columns as that of duckdb.sql, and the place of each record:
--- `segment` is the number of its segment, and `offset` the byte at which its line begins.
+-- The view `records` has the columns of that of duckdb.sql but `spans_left_out`, and the place of
+-- each record: `segment` is the number of its segment, and `offset` the byte at which its line
+-- begins.
 
 SET TimeZone = 'UTC';
 
@@ -30,7 +31,6 @@ SELECT
     -- In the files these are text. As JSON they are shown the same, and can be asked for keys.
     CAST(properties AS JSON) AS properties,
     spans,
-    spans_left_out,
     CAST(once AS JSON) AS once,
     command,
     result,

@@ -26,7 +26,7 @@ LINES = """
 COPY = """
     timestamp TIMESTAMP, level STRING, source STRING, target STRING, event STRING, message STRING,
     session STRING, seq BIGINT, properties STRING,
-    spans ARRAY<STRUCT<name: STRING, properties: STRING>>, spans_left_out BIGINT, once STRING,
+    spans ARRAY<STRUCT<name: STRING, properties: STRING>>, once STRING,
     command STRING, result STRING, error STRING, duration DOUBLE,
     host_name STRING, application STRING, profile STRING, log STRING, segment INT, offset BIGINT,
     host STRING, date DATE

@@ -143,7 +143,7 @@ const USUAL: [(&str, ColumnKind); 4] = [
 ];
 
 /// The other columns of a file, and the partitions that it is in.
-const OTHER_COLUMNS: [&str; 18] = [
+const OTHER_COLUMNS: [&str; 19] = [
     "timestamp",
     "level",
     "source",
@@ -154,6 +154,7 @@ const OTHER_COLUMNS: [&str; 18] = [
     "seq",
     "properties",
     "spans",
+    "once",
     "host_name",
     "application",
     "profile",

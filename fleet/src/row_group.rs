@@ -35,6 +35,7 @@ pub(crate) fn write_row_group<W: Write + Send>(
     columns.optional::<Int64Type>(&rows.seqs)?;
     columns.optional_texts(&mut texts.properties)?;
     columns.spans(&mut rows.spans)?;
+    columns.optional_texts(&mut rows.texts.once)?;
     for column in &mut rows.promoted {
         match column {
             PromotedColumn::Text(texts) => columns.optional_texts(texts)?,

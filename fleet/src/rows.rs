@@ -32,6 +32,7 @@ pub(crate) struct TextColumns {
     pub(crate) message: TextColumn,
     pub(crate) session: TextColumn,
     pub(crate) properties: TextColumn,
+    pub(crate) once: TextColumn,
 }
 
 /// The spans of all rows, one row after the other.
@@ -112,6 +113,7 @@ impl Rows {
         texts.message.push_text(raw.message);
         texts.session.push_text(Some(raw.session));
         self.push_properties(raw.properties, promoted);
+        self.texts.once.push_object(raw.once.unwrap_or_default());
         let mut spans = 0;
         for (name, properties) in raw.spans.iter() {
             spans += 1;
@@ -155,7 +157,7 @@ impl Rows {
 
 impl TextColumns {
     /// Returns all columns, in the order of the file.
-    pub(crate) fn all(&self) -> [&TextColumn; 7] {
+    pub(crate) fn all(&self) -> [&TextColumn; 8] {
         [
             &self.level,
             &self.source,
@@ -164,10 +166,11 @@ impl TextColumns {
             &self.message,
             &self.session,
             &self.properties,
+            &self.once,
         ]
     }
 
-    fn all_mut(&mut self) -> [&mut TextColumn; 7] {
+    fn all_mut(&mut self) -> [&mut TextColumn; 8] {
         [
             &mut self.level,
             &mut self.source,
@@ -176,6 +179,7 @@ impl TextColumns {
             &mut self.message,
             &mut self.session,
             &mut self.properties,
+            &mut self.once,
         ]
     }
 }

@@ -107,6 +107,7 @@ message localtel {
             }
         }
     }
+    optional binary once (STRING);
 }";
 
 /// The columns that lead back to the bytes, after the promoted ones.

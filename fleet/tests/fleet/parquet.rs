@@ -107,9 +107,28 @@ fn a_record_without_optional_parts_has_nulls() {
     made.write(&made.segment("a", "shop", 1), format!("{line}\n"));
     made.run("parquet", "out", &[]);
     let rows = rows(&made.path("out"));
-    for column in ["event", "message", "seq", "properties", "spans", "duration"] {
+    for column in [
+        "event",
+        "message",
+        "seq",
+        "properties",
+        "spans",
+        "once",
+        "duration",
+    ] {
         assert_eq!(rows[0][column], Value::Null, "{column}");
     }
+}
+
+#[test]
+fn the_only_record_of_a_session_keeps_its_facts() {
+    let made = MadeTree::new();
+    let facts = r#"{"version":"1.2.0","pid":7}"#;
+    let rest = format!(r#""properties":{{"n":1}},"once":{facts}"#);
+    let line = MadeSession::new(1).line("2026-11-21T08:15:30.123456Z", &rest);
+    made.write(&made.segment("a", "shop", 1), format!("{line}\n"));
+    made.run("parquet", "out", &[]);
+    assert_eq!(rows(&made.path("out"))[0]["once"], facts);
 }
 
 #[test]

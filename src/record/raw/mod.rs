@@ -48,7 +48,7 @@ pub struct RawRecord<'a> {
     /// Number of spans left out.
     pub spans_left_out: u64,
     /// The values of a `session` record, where this is the only record of its session.
-    pub(crate) once: Option<Object<'a>>,
+    pub once: Option<Object<'a>>,
     /// The whole line.
     pub(crate) line: &'a [u8],
     /// Whether all texts and values certainly are in the line as they are after parsing.
