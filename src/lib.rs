@@ -152,9 +152,9 @@ pub mod recording {
 pub mod read {
     pub use crate::filter::{Filter, Levels, ProcessSearch, Term};
     pub use crate::reader::{
-        ByteCounts, ByteProgress, Damage, DamageKind, Fold, Follower, Item, Line, LineStream,
-        MergeInput, Merged, Notice, Position, Reader, Reverse, SegmentRange, StoredSegment,
-        StoredSegments,
+        ByteCounts, ByteProgress, ClosedInput, Damage, DamageKind, Fold, Follower, Item, Line,
+        LineStream, MergeInput, Merged, Notice, Position, Reader, Reverse, SegmentRange,
+        StoredSegment, StoredSegments,
     };
     pub use crate::record::{LINE_SCHEMA, OWN_TARGET, Properties, Record, Span, Timestamp};
     pub use crate::store::decompressor::decompressed;

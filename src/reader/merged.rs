@@ -5,16 +5,22 @@
 //! and are not parsed here: reading the time at the start of each line is enough. A line without a
 //! readable time is taken with the line before it. An input that is the only one left is passed
 //! through, so a single input costs nothing.
+//!
+//! Inputs may also be taken one after the other, for results that do not depend on their order. And
+//! directories may be closed between two reads (see `closed`): then their number is limited neither
+//! by that of open files nor, since each has a smaller buffer, by the memory.
 
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 use std::ops::Range;
 
 use super::damage::Position;
+use super::merge_input::MergeInput;
 use super::piece::Found;
+use super::plain_bytes::LINES_BYTES;
 use super::scan::{self, Fold, ItemSource, Origin, ReadOrder, pieces};
 use super::scanner::LineKind;
-use super::{Item, Line, LineStream, Reader, Reverse};
+use super::{Item, Line};
 use crate::error::{Error, Result};
 use crate::record::{LineTime, Timestamp};
 
@@ -36,6 +42,9 @@ use crate::record::{LineTime, Timestamp};
 #[derive(Debug)]
 pub struct Merged {
     order: ReadOrder,
+    turns: InputTurns,
+    /// The most bytes of each buffer.
+    pub(super) bytes_max: usize,
     inputs: Vec<BufferedInput>,
     /// The input that is due, if it is known.
     next: Option<DueLine>,
@@ -51,66 +60,13 @@ pub struct Merged {
     after: Option<Timestamp>,
 }
 
-/// Something that can be merged with others.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum MergeInput {
-    /// A telemetry directory, from its first line to its last.
-    Reader(Box<Reader>),
-    /// A telemetry directory, from its last line to its first.
-    Reverse(Reverse),
-    /// Lines from another place.
-    Stream(LineStream),
-}
-
-impl From<Reader> for MergeInput {
-    fn from(reader: Reader) -> Self {
-        Self::Reader(Box::new(reader))
-    }
-}
-
-impl From<Reverse> for MergeInput {
-    fn from(reverse: Reverse) -> Self {
-        Self::Reverse(reverse)
-    }
-}
-
-impl From<LineStream> for MergeInput {
-    fn from(stream: LineStream) -> Self {
-        Self::Stream(stream)
-    }
-}
-
-impl MergeInput {
-    fn kind(&self) -> LineKind {
-        match self {
-            Self::Reader(_) | Self::Reverse(_) => LineKind::Record,
-            Self::Stream(stream) => stream.kind(),
-        }
-    }
-
-    fn source(&mut self) -> &mut dyn ItemSource {
-        match self {
-            Self::Reader(reader) => &mut **reader,
-            Self::Reverse(reverse) => reverse,
-            Self::Stream(stream) => stream,
-        }
-    }
-
-    fn order(&self) -> ReadOrder {
-        match self {
-            Self::Reader(_) | Self::Stream(_) => ReadOrder::Forward,
-            Self::Reverse(_) => ReadOrder::Backward,
-        }
-    }
-
-    /// Returns the time of a line, if it can be read.
-    fn time_of(&self, line: &[u8]) -> Option<LineTime> {
-        match self {
-            Self::Reader(_) | Self::Reverse(_) => LineTime::of_line(line),
-            Self::Stream(stream) => stream.time_of(line),
-        }
-    }
+/// How the inputs alternate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum InputTurns {
+    /// By the time of their next line.
+    ByTime,
+    /// One after the other.
+    InTurn,
 }
 
 /// An input, and its next lines or item.
@@ -118,6 +74,7 @@ impl MergeInput {
 struct BufferedInput {
     input: MergeInput,
     kind: LineKind,
+    files: InputFiles,
     /// Whole lines with their newlines.
     bytes: Vec<u8>,
     /// The lines in `bytes` that are not taken yet, the next one last.
@@ -126,6 +83,15 @@ struct BufferedInput {
     item: Option<Found>,
     /// The time of the line that was next last.
     time: Option<LineTime>,
+}
+
+/// Whether the files of an input stay open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum InputFiles {
+    /// Until the end of the merge.
+    Kept,
+    /// Only while it is read.
+    ClosedBetween,
 }
 
 /// The time of the next line of an input. The one that is due first is the greatest.
@@ -159,8 +125,11 @@ impl Merged {
         let mut inputs: Vec<MergeInput> = inputs.into_iter().map(Into::into).collect();
         let order = inputs.first().map_or(ReadOrder::Forward, MergeInput::order);
         inputs.retain(|input| input.order() == order);
+        let share = ALL_BYTES / inputs.len().max(1);
         Self {
             order,
+            turns: InputTurns::ByTime,
+            bytes_max: share.clamp(BYTES_LEAST, LINES_BYTES),
             taken: (0..inputs.len()).collect(),
             inputs: inputs.into_iter().map(BufferedInput::new).collect(),
             next: None,
@@ -171,29 +140,67 @@ impl Merged {
         }
     }
 
+    /// Takes the inputs one after the other instead, each to its end, for results that do not
+    /// depend on the order of the inputs. Each is closed before the next one is read.
+    #[must_use]
+    pub fn in_turn(mut self) -> Self {
+        if !self.inputs.is_empty() {
+            self.turns = InputTurns::InTurn;
+            self.only = Some(0);
+        }
+        for input in &mut self.inputs {
+            input.input.begin_progress();
+        }
+        self
+    }
+
     /// Returns the next item and the number of its input, counted from 0, or `None` at the end.
     ///
     /// # Errors
     ///
     /// Returns an error if a directory cannot be listed.
     pub fn next_item(&mut self) -> Result<Option<(usize, Item<'_>)>> {
-        let Some((number, _)) = self.next_input()? else {
+        let Some((next, _)) = self.next_input()? else {
             return Ok(None);
         };
-        let Some(input) = self.inputs.get_mut(number) else {
+        let number = match self.only {
+            Some(_) => self.fill_only()?,
+            None => Some(next),
+        };
+        let Some((number, input)) = number.and_then(|it| Some((it, self.inputs.get_mut(it)?)))
+        else {
             return Ok(None);
         };
-        if self.only.is_none() {
+        if self.only.is_some() {
+            self.after = input.input.source()?.origin().after;
+        } else {
             self.next = None;
             self.taken.push(number);
             self.after = input.time_before_text();
-        } else {
-            if !input.fill()? {
-                return Ok(None);
-            }
-            self.after = input.input.source().origin().after;
         }
         Ok(input.take_item().map(|item| (number, item)))
+    }
+
+    /// Reads the next items of the only input that is left, or else of the next one in turn, and
+    /// returns its number. Its files stay open.
+    fn fill_only(&mut self) -> Result<Option<usize>> {
+        while let Some(number) = self.only
+            && let Some(input) = self.inputs.get_mut(number)
+        {
+            input.files = InputFiles::Kept;
+            if input.fill(LINES_BYTES)? {
+                self.input = number;
+                return Ok(Some(number));
+            }
+            match self.turns {
+                InputTurns::ByTime => return Ok(None),
+                InputTurns::InTurn => {
+                    input.input.close();
+                    self.only = Some(number + 1);
+                }
+            }
+        }
+        Ok(None)
     }
 
     /// Returns `true` if the next item is known without reading any input, which may take as long
@@ -231,7 +238,7 @@ impl Merged {
                 let Some(input) = self.inputs.get_mut(number) else {
                     continue;
                 };
-                if input.fill()? {
+                if input.fill(self.bytes_max)? {
                     self.due.push(DueLine {
                         order: self.order,
                         time: input.next_time(),
@@ -266,7 +273,11 @@ impl ItemSource for Merged {
         }
     }
 
-    fn lines(&mut self, into: &mut Vec<u8>) -> Result<Option<(Position, Range<usize>)>> {
+    fn lines(
+        &mut self,
+        into: &mut Vec<u8>,
+        bytes_max: usize,
+    ) -> Result<Option<(Position, Range<usize>)>> {
         let Some((input, second)) = self.next_input()? else {
             return Ok(None);
         };
@@ -274,8 +285,10 @@ impl ItemSource for Merged {
             return Ok(None);
         };
         if next.is_empty() {
-            let source = next.input.source();
-            let lines = source.lines(into);
+            next.files = InputFiles::Kept;
+            let source = next.input.source()?;
+            let lines = source.lines(into, bytes_max);
+            self.input = input;
             self.after = source.origin().after;
             return lines;
         }
@@ -301,6 +314,12 @@ impl BufferedInput {
     fn new(input: MergeInput) -> Self {
         Self {
             kind: input.kind(),
+            files: match input {
+                MergeInput::Closed(_) => InputFiles::ClosedBetween,
+                MergeInput::Reader(_) | MergeInput::Reverse(_) | MergeInput::Stream(_) => {
+                    InputFiles::Kept
+                }
+            },
             input,
             bytes: Vec::new(),
             lines: Vec::new(),
@@ -315,14 +334,27 @@ impl BufferedInput {
     }
 
     /// Reads the next lines or item, if all that were read are taken. Returns `false` at the end.
-    fn fill(&mut self) -> Result<bool> {
+    fn fill(&mut self, bytes_max: usize) -> Result<bool> {
         if !self.is_empty() {
             return Ok(true);
         }
+        let is_filled = self.read(bytes_max)?;
+        match self.files {
+            InputFiles::Kept => {}
+            InputFiles::ClosedBetween => self.input.close(),
+        }
+        if !is_filled {
+            (self.bytes, self.lines) = (Vec::new(), Vec::new());
+        }
+        Ok(is_filled)
+    }
+
+    /// Reads the next lines or item. Returns `false` at the end.
+    fn read(&mut self, bytes_max: usize) -> Result<bool> {
         self.bytes.clear();
         let order = self.input.order();
-        let source = self.input.source();
-        if let Some((position, range)) = source.lines(&mut self.bytes)? {
+        let source = self.input.source()?;
+        if let Some((position, range)) = source.lines(&mut self.bytes, bytes_max)? {
             let bytes = self.bytes.get(range.clone()).unwrap_or_default();
             let found = pieces(position, bytes).map(|line| {
                 let before = line.position.byte - position.byte;
@@ -403,3 +435,9 @@ impl BufferedInput {
         Some((position, start..into.len()))
     }
 }
+
+/// The most bytes of all buffers, unless there are thousands of inputs.
+const ALL_BYTES: usize = 64 << 20;
+
+/// The most bytes of a buffer however many inputs there are: some dozens of lines.
+const BYTES_LEAST: usize = LINES_BYTES / 16;

@@ -8,7 +8,8 @@
 //! `walk` goes through segments, `scan` folds lines in several threads, `follow` polls for new
 //! lines, `seen` records which lines were read, `reverse` reads backwards, `since` finds data that
 //! can be skipped, `stored` opens segments as files, `stream` reads lines from other places than
-//! directories, `merged` reads several inputs by time, and `progress` counts how far a reader is.
+//! directories, `merged` reads several inputs by time, `merge_input` is one of them, `closed` lets
+//! there be more of them than files may be open, and `progress` counts how far a reader is.
 //!
 //! These rules define damage.
 //! * A line that is not a record, and each run of NULs, is one item of [`Damage`]. A blank line is
@@ -19,8 +20,10 @@
 //! * A segment that does not exist is lost, unless its number is below the floor in the lock file:
 //!   then it was removed on purpose.
 
+mod closed;
 mod damage;
 mod follow;
+mod merge_input;
 mod merged;
 mod open_segment;
 mod piece;
@@ -46,9 +49,11 @@ mod walk;
 use std::ops::Range;
 use std::path::Path;
 
+pub use closed::ClosedInput;
 pub use damage::{Damage, DamageKind, Notice, Position, SegmentRange};
 pub use follow::Follower;
-pub use merged::{MergeInput, Merged};
+pub use merge_input::MergeInput;
+pub use merged::Merged;
 pub use progress::{ByteCounts, ByteProgress};
 pub use reverse::Reverse;
 pub use scan::Fold;
@@ -224,6 +229,13 @@ impl Reader {
         self
     }
 
+    /// Adds all segments as work now, if what is read is counted.
+    fn begin_progress(&mut self) {
+        if let Some(progress) = &mut self.progress {
+            progress.begin(self.walk.directory());
+        }
+    }
+
     /// Skips data that provably contains no record of that time or later. A segment that is already
     /// open is still read.
     ///
@@ -367,9 +379,13 @@ impl ItemSource for Reader {
         Origin::DIRECTORY
     }
 
-    fn lines(&mut self, into: &mut Vec<u8>) -> Result<Option<(Position, Range<usize>)>> {
+    fn lines(
+        &mut self,
+        into: &mut Vec<u8>,
+        bytes_max: usize,
+    ) -> Result<Option<(Position, Range<usize>)>> {
         let lines = match self.state {
-            ReaderState::Reading => self.walk.lines(into)?,
+            ReaderState::Reading => self.walk.lines(into, bytes_max)?,
             ReaderState::AtEnd | ReaderState::Done => None,
         };
         if let (Some(progress), Some((position, _))) = (&mut self.progress, &lines) {

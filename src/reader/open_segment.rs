@@ -78,6 +78,12 @@ impl OpenSegment {
         self.phase == SegmentPhase::Closed && self.successor.is_none() && self.scanner.is_at_end()
     }
 
+    /// Returns `true` if everything before the position of its scanner was returned, and nothing
+    /// replaced it.
+    pub(super) fn is_at_cursor(&self) -> bool {
+        self.successor.is_none() && self.scanner.is_at_cursor()
+    }
+
     /// Returns the number of the segment.
     pub(super) fn number(&self) -> SegmentNumber {
         self.number
@@ -125,7 +131,11 @@ impl OpenSegment {
     }
 
     /// Appends the next whole lines, as [`Scanner::lines`] does.
-    pub(super) fn lines(&mut self, into: &mut Vec<u8>) -> Option<(Position, Range<usize>)> {
+    pub(super) fn lines(
+        &mut self,
+        into: &mut Vec<u8>,
+        bytes_max: usize,
+    ) -> Option<(Position, Range<usize>)> {
         let cursor = self.scanner.cursor();
         let is_far = cursor.byte - self.byte_start > LINES_BYTES as u64;
         if cursor.line.is_none() && is_far {
@@ -133,7 +143,7 @@ impl OpenSegment {
             self.number_from(cursor).ok()?;
         }
         let start = into.len();
-        let (position, range) = self.scanner.lines(&self.file, into)?;
+        let (position, range) = self.scanner.lines(&self.file, into, bytes_max)?;
         let lines = into.get(range.clone()).unwrap_or_default();
         if position.line.is_some() || are_records(position, lines) {
             return Some((position, range));

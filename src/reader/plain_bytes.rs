@@ -28,17 +28,15 @@ impl PlainBytes for SegmentFile {
     }
 }
 
-/// Appends bytes of a file from an offset on: at most that many, or those that fit into a run of
-/// lines.
+/// Appends bytes of a file from an offset on, at most that many.
 pub(super) fn fill_up(
     file: &dyn PlainBytes,
     into: &mut Vec<u8>,
     offset: u64,
     bytes_max: usize,
 ) -> io::Result<()> {
-    let room = LINES_BYTES.saturating_sub(into.len());
-    into.reserve_exact(room);
-    let (start, wanted) = (into.len(), room.min(bytes_max));
+    into.reserve_exact(bytes_max);
+    let (start, wanted) = (into.len(), bytes_max);
     let mut read = 0;
     while read < wanted {
         match file.append_at(into, wanted - read, offset + read as u64)? {

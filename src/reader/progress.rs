@@ -90,6 +90,15 @@ impl SegmentProgress {
         }
     }
 
+    /// Adds the segments as work, unless they were added.
+    pub(super) fn begin(&mut self, directory: &Directory) {
+        if self.ends.is_none() {
+            let ends = ends_in(directory);
+            self.progress.expect(total(&ends));
+            self.ends = Some(ends);
+        }
+    }
+
     /// Notes an item that is read next.
     pub(super) fn note(&mut self, directory: &Directory, found: &Found) {
         match found {
@@ -111,11 +120,7 @@ impl SegmentProgress {
             return;
         }
         self.reached = Some(position);
-        if self.ends.is_none() {
-            let ends = ends_in(directory);
-            self.progress.expect(total(&ends));
-            self.ends = Some(ends);
-        }
+        self.begin(directory);
         let ends = self.ends.as_deref().unwrap_or_default();
         let below = bytes_below(ends, position);
         let done = match self.order {

@@ -36,7 +36,7 @@ use crate::store::segment_file::SegmentFile;
 /// The items of a directory from the last to the first.
 #[derive(Debug)]
 pub struct Reverse {
-    directory: Directory,
+    pub(super) directory: Directory,
     /// The segments that are not read yet, the lowest first.
     left: Vec<SegmentNumber>,
     /// The segment that was opened before this one.
@@ -60,6 +60,26 @@ struct OpenWindow {
     /// The number of a line that would begin there, if it is known.
     line_end: Option<NonZero<u64>>,
     /// Number of bytes that were read.
+    bytes_read: u64,
+    tail: WindowTail,
+}
+
+/// Where a reverse reader goes on after it was opened again; by default at its end.
+#[derive(Debug, Default)]
+pub(super) struct ReverseRest {
+    left: Vec<SegmentNumber>,
+    above: Option<SegmentNumber>,
+    window: Option<WindowRest>,
+    since: Option<OffsetDateTime>,
+    progress: Option<SegmentProgress>,
+}
+
+/// The part of the open segment that is not read yet.
+#[derive(Debug)]
+struct WindowRest {
+    segment: SegmentNumber,
+    bytes: Range<u64>,
+    line_end: Option<NonZero<u64>>,
     bytes_read: u64,
     tail: WindowTail,
 }
@@ -109,6 +129,65 @@ impl Reverse {
     pub fn with_progress(mut self, progress: &ByteProgress) -> Self {
         self.progress = Some(SegmentProgress::new(progress, ReadOrder::Backward));
         self
+    }
+
+    /// Returns where it goes on, and leaves it at its end; `None` while it has items that are not
+    /// returned yet.
+    pub(super) fn take_rest(&mut self) -> Option<ReverseRest> {
+        if !self.window.stored.is_empty() {
+            return None;
+        }
+        if let Some(progress) = &mut self.progress {
+            progress.begin(&self.directory);
+        }
+        let window = self.open.take().map(|open| WindowRest {
+            segment: open.segment,
+            bytes: open.byte_start..open.byte_end,
+            line_end: open.line_end,
+            bytes_read: open.bytes_read,
+            tail: open.tail,
+        });
+        Some(ReverseRest {
+            left: std::mem::take(&mut self.left),
+            above: self.above,
+            window,
+            since: self.since,
+            progress: self.progress.take(),
+        })
+    }
+
+    /// Goes on in a directory that was opened again.
+    pub(super) fn resume(directory: Directory, rest: ReverseRest) -> Self {
+        let mut reverse = Self {
+            directory,
+            left: rest.left,
+            above: rest.above,
+            open: None,
+            window: Window::default(),
+            since: rest.since,
+            progress: rest.progress,
+        };
+        if let Some(window) = rest.window.filter(|window| !window.bytes.is_empty()) {
+            match open_segment(&reverse.directory, window.segment) {
+                // It was removed meanwhile.
+                OpenedSegment::Gone => {}
+                OpenedSegment::Damage(damage) => {
+                    reverse.window.stored.push(Found::Damage(damage));
+                }
+                OpenedSegment::File(file, _) => {
+                    reverse.open = Some(OpenWindow {
+                        file,
+                        byte_start: window.bytes.start,
+                        segment: window.segment,
+                        byte_end: window.bytes.end,
+                        line_end: window.line_end,
+                        bytes_read: window.bytes_read,
+                        tail: window.tail,
+                    });
+                }
+            }
+        }
+        reverse
     }
 
     /// Skips data that provably contains no record of that time or later, as [`Reader::since`]
@@ -257,11 +336,15 @@ impl ItemSource for Reverse {
         Origin::DIRECTORY
     }
 
-    fn lines(&mut self, into: &mut Vec<u8>) -> Result<Option<(Position, Range<usize>)>> {
+    fn lines(
+        &mut self,
+        into: &mut Vec<u8>,
+        bytes_max: usize,
+    ) -> Result<Option<(Position, Range<usize>)>> {
         while self.window.stored.is_empty() {
             match &mut self.open {
                 Some(open) if !open.is_all_read() => {
-                    let lines = open.lines(into);
+                    let lines = open.lines(into, bytes_max);
                     if let (Some(progress), Some((position, _))) = (&mut self.progress, &lines) {
                         progress.reach(&self.directory, *position);
                     }
@@ -296,18 +379,22 @@ impl OpenWindow {
 
     /// Appends the last whole lines, if there are any; none contains a NUL. On `None`, only
     /// [`read_window`](Self::read_window) makes progress, and an IO error occurs again there.
-    fn lines(&mut self, into: &mut Vec<u8>) -> Option<(Position, Range<usize>)> {
+    fn lines(&mut self, into: &mut Vec<u8>, bytes_max: usize) -> Option<(Position, Range<usize>)> {
         let start = into.len();
-        let lines = self.take_lines(into);
+        let lines = self.take_lines(into, bytes_max);
         if lines.is_none() {
             into.truncate(start);
         }
         lines
     }
 
-    fn take_lines(&mut self, into: &mut Vec<u8>) -> Option<(Position, Range<usize>)> {
+    fn take_lines(
+        &mut self,
+        into: &mut Vec<u8>,
+        bytes_max: usize,
+    ) -> Option<(Position, Range<usize>)> {
         let start = into.len();
-        let room = LINES_BYTES.saturating_sub(start).min(self.run_bytes_max()) as u64;
+        let room = bytes_max.saturating_sub(start).min(self.run_bytes_max()) as u64;
         let from = self.byte_end.saturating_sub(room).max(self.byte_start);
         let wanted = usize::try_from(self.byte_end - from).ok()?;
         fill_up(&self.file, into, from, wanted).ok()?;

@@ -126,9 +126,14 @@ pub(super) trait ItemSource {
     fn origin(&self) -> Origin;
 
     /// Appends the next whole lines, with their newlines and in the order of the file, and returns
-    /// the position of the first one and the range of all. Returns `None` if another kind of item
-    /// may come next; then call [`item`](Self::item).
-    fn lines(&mut self, into: &mut Vec<u8>) -> Result<Option<(Position, Range<usize>)>>;
+    /// the position of the first one and the range of all. It reads as long as there are fewer than
+    /// `bytes_max` bytes. Returns `None` if another kind of item may come next; then call
+    /// [`item`](Self::item).
+    fn lines(
+        &mut self,
+        into: &mut Vec<u8>,
+        bytes_max: usize,
+    ) -> Result<Option<(Position, Range<usize>)>>;
 
     /// Returns the next item, or `None` if there is none.
     fn item(&mut self) -> Result<Option<Item<'_>>>;
@@ -279,7 +284,7 @@ impl<F: Fold> Batch<F> {
     fn fill(&mut self, source: &mut dyn ItemSource) -> Result<Filled> {
         self.bytes.clear();
         while self.bytes.len() < BATCH_BYTES && self.items.len() < BATCH_ITEMS_MAX {
-            if let Some((position, range)) = source.lines(&mut self.bytes)? {
+            if let Some((position, range)) = source.lines(&mut self.bytes, LINES_BYTES)? {
                 let lines = Found::Line { position, range };
                 self.items.push((source.origin(), lines));
                 continue;

@@ -330,6 +330,11 @@ impl Scanner {
         self.queued.pop()
     }
 
+    /// Returns `true` if everything before the [`cursor`](Self::cursor) was returned.
+    pub(super) fn is_at_cursor(&self) -> bool {
+        self.state == ScanState::Piece && self.queued.is_empty()
+    }
+
     /// Returns `true` if the bytes up to the given end are read and all items returned.
     pub(super) fn is_at_end(&self) -> bool {
         self.state == ScanState::Piece
@@ -339,12 +344,13 @@ impl Scanner {
     }
 
     /// Appends the next whole lines without classifying them, if there are any; none contains a
-    /// NUL. On `None`, only [`step`](Self::step) makes progress, and an IO error occurs again
-    /// there.
+    /// NUL. It reads as long as there are fewer than `bytes_max` bytes. On `None`, only
+    /// [`step`](Self::step) makes progress, and an IO error occurs again there.
     pub(super) fn lines(
         &mut self,
         file: &dyn PlainBytes,
         into: &mut Vec<u8>,
+        bytes_max: usize,
     ) -> Option<(Position, Range<usize>)> {
         if self.state != ScanState::Piece || !self.queued.is_empty() {
             return None;
@@ -360,7 +366,11 @@ impl Scanner {
             into.extend_from_slice(pending);
             let offset = self.byte_read();
             // An error occurs again in `step`.
-            drop(fill_up(file, into, offset, self.bytes_left(offset)));
+            let room = bytes_max.saturating_sub(into.len());
+            // All of it at once, so that a buffer that is used again does not grow in steps.
+            into.reserve_exact(room);
+            let wanted = room.min(self.bytes_left(offset));
+            drop(fill_up(file, into, offset, wanted));
             self.take_rest(into, start, position.byte);
         }
         let lines = into.get(start..).filter(|lines| !lines.is_empty())?;

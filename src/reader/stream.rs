@@ -159,8 +159,12 @@ impl ItemSource for LineStream {
         }
     }
 
-    fn lines(&mut self, into: &mut Vec<u8>) -> Result<Option<(Position, Range<usize>)>> {
-        let found = self.scanner.lines(&self.bytes, into);
+    fn lines(
+        &mut self,
+        into: &mut Vec<u8>,
+        bytes_max: usize,
+    ) -> Result<Option<(Position, Range<usize>)>> {
+        let found = self.scanner.lines(&self.bytes, into, bytes_max);
         if let Some((_, range)) = &found {
             let lines = into.get(range.clone()).unwrap_or_default();
             self.times = self.lines.times_after(self.times, lines);

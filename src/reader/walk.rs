@@ -20,6 +20,17 @@ use crate::store::lock::Extent;
 use crate::store::segment::SegmentNumber;
 use crate::store::segment_file::SegmentFile;
 
+/// What is left to read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum WalkRest {
+    /// Everything, also segments below the first one that is known.
+    Whole,
+    /// Everything from a position on.
+    From(Position),
+    /// Items that were found and not returned yet, and everything after them.
+    Unreturned,
+}
+
 /// A position in a directory that moves forward.
 #[derive(Debug)]
 pub(super) struct SegmentWalk {
@@ -83,6 +94,25 @@ impl SegmentWalk {
                     .map_or(SegmentNumber::FIRST, SegmentNumber::next),
             ),
         }
+    }
+
+    /// Returns what another walk through the directory has to read.
+    pub(super) fn rest(&self) -> WalkRest {
+        let is_all_returned = self.queue.is_empty()
+            && self.successor.is_none()
+            && self.open.as_ref().is_none_or(OpenSegment::is_at_cursor);
+        if !is_all_returned {
+            WalkRest::Unreturned
+        } else if self.open.is_some() || self.passed.is_some() || self.resume.is_some() {
+            WalkRest::From(self.start())
+        } else {
+            WalkRest::Whole
+        }
+    }
+
+    /// Returns the earliest time of interest.
+    pub(super) fn since(&self) -> Option<OffsetDateTime> {
+        self.since
     }
 
     /// Sets the last segment to read.
@@ -190,7 +220,11 @@ impl SegmentWalk {
     /// # Errors
     ///
     /// Returns an error if the directory cannot be listed.
-    pub(super) fn lines(&mut self, into: &mut Vec<u8>) -> Result<Option<(Position, Range<usize>)>> {
+    pub(super) fn lines(
+        &mut self,
+        into: &mut Vec<u8>,
+        bytes_max: usize,
+    ) -> Result<Option<(Position, Range<usize>)>> {
         while self.queue.is_empty() {
             match &mut self.open {
                 None => {
@@ -199,7 +233,7 @@ impl SegmentWalk {
                     }
                 }
                 Some(open) if open.is_all_read() => self.leave(),
-                Some(open) => return Ok(open.lines(into)),
+                Some(open) => return Ok(open.lines(into, bytes_max)),
             }
         }
         Ok(None)

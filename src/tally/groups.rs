@@ -74,8 +74,8 @@ impl Group {
         self.last.to_timestamp()
     }
 
-    /// Returns the place of the record with the greatest number or, without numbers, of the last
-    /// one.
+    /// Returns the place of the record with the greatest number or, without numbers, of the one
+    /// with the latest time.
     pub fn example(&self) -> RecordPlace {
         self.example
     }
@@ -110,12 +110,12 @@ impl Group {
         let time = LineTime::of_raw(record.raw);
         self.records += 1;
         self.errors += u64::from(record.is_error);
-        self.first = self.first.min(time);
-        self.last = self.last.max(time);
         let number = record.number.filter(|number| number.is_finite());
-        if is_example(self.numbers.greatest(), number) {
+        if is_example((self.numbers.greatest(), self.last), (number, time)) {
             self.example = record.place;
         }
+        self.first = self.first.min(time);
+        self.last = self.last.max(time);
         if let Some(number) = number {
             self.numbers.add(number);
         }
@@ -124,21 +124,27 @@ impl Group {
     fn merge(&mut self, mut later: Self) {
         self.records += later.records;
         self.errors += later.errors;
-        self.first = self.first.min(later.first);
-        self.last = self.last.max(later.last);
-        if is_example(self.numbers.greatest(), later.numbers.greatest()) {
+        let known = (self.numbers.greatest(), self.last);
+        if is_example(known, (later.numbers.greatest(), later.last)) {
             self.example = later.example;
         }
+        self.first = self.first.min(later.first);
+        self.last = self.last.max(later.last);
         self.numbers.merge(&mut later.numbers);
     }
 }
 
-/// Returns `true` if a later record is the example, with the greatest number of both.
-fn is_example(greatest: Option<f64>, later: Option<f64>) -> bool {
-    match (greatest, later) {
-        (None, _) => true,
+/// Returns `true` if a record that is read later is the example, with the greater number of both
+/// or, without numbers, the later time: inputs may be read one after the other.
+fn is_example(
+    (greatest, last): (Option<f64>, LineTime),
+    (number, time): (Option<f64>, LineTime),
+) -> bool {
+    match (greatest, number) {
+        (None, None) => time >= last,
+        (None, Some(_)) => true,
         (Some(_), None) => false,
-        (Some(greatest), Some(later)) => later > greatest,
+        (Some(greatest), Some(number)) => number > greatest,
     }
 }
 
@@ -288,6 +294,18 @@ mod tests {
             let shown = |groups| format!("{:?}", sorted(groups));
             assert_eq!(shown(merged), shown(whole), "{cut}");
         }
+    }
+
+    #[test]
+    fn without_numbers_the_example_is_the_latest_record() {
+        // As inputs are read one after the other.
+        let (mut groups, mut later) = (Groups::default(), Groups::default());
+        add(&mut groups, "a", 7, None);
+        add(&mut groups, "a", 3, None);
+        add(&mut later, "a", 5, None);
+        groups.merge(&mut later);
+        let [(_, group)] = sorted(groups).try_into().unwrap();
+        assert_eq!(group.example().position.byte, 7);
     }
 
     #[test]

@@ -321,3 +321,69 @@ fn a_stream_that_fails_ends_with_damage() {
     assert_eq!(damage.position.line, NonZero::new(2));
     assert!(merged.next_item().unwrap().is_none());
 }
+
+/// The inputs of a merge, closed between two reads.
+fn closed(inputs: impl Iterator<Item = impl Into<MergeInput>>) -> Merged {
+    let mut merged = Merged::new(inputs.map(|input| input.into().closed()));
+    // Many reads of each.
+    merged.bytes_max = 2000;
+    merged
+}
+
+/// Lines of several reads, with damage and a lost segment.
+fn place_with_damage(input: u32) -> ReaderPlace {
+    let text = |from: u32| {
+        let seconds: Vec<_> = (from..from + 400).map(|at| Some(2 * at + input)).collect();
+        text_at(&seconds)
+    };
+    let place = ReaderPlace::new();
+    let first = text(0) + "torn" + "\0\0\0" + &text(400);
+    place
+        .write(1, first)
+        .write(2, text(800))
+        .write(4, text(1200));
+    place
+}
+
+#[test]
+fn closed_inputs_are_read_like_open_ones() {
+    let places: Vec<ReaderPlace> = (0..3).map(place_with_damage).collect();
+    let readers = || places.iter().map(|it| Reader::open(&it.path()).unwrap());
+    let reverses = || places.iter().map(|it| Reader::reverse(&it.path()).unwrap());
+    let expected = items_of(forward(&places));
+    assert!(items_of(closed(readers())) == expected);
+    assert!(folded(closed(readers())) == expected);
+    let expected = items_of(backward(&places));
+    assert!(items_of(closed(reverses())) == expected);
+    assert!(folded(closed(reverses())) == expected);
+}
+
+#[test]
+fn inputs_in_turn_are_read_to_their_ends() {
+    let places: Vec<ReaderPlace> = (0..3).map(place_with_damage).collect();
+    let readers = || places.iter().map(|it| Reader::open(&it.path()).unwrap());
+    let mut expected: Order = Vec::new();
+    for (number, reader) in readers().enumerate() {
+        let items = items_of(Merged::new([reader]));
+        expected.extend(items.into_iter().map(|(_, text)| (number, text)));
+    }
+    assert!(items_of(closed(readers()).in_turn()) == expected);
+    assert!(folded(closed(readers()).in_turn()) == expected);
+    assert!(folded(forward(&places).in_turn()) == expected);
+}
+
+#[test]
+fn a_closed_input_starts_where_it_was_moved_to() {
+    let place = place_with(&[Some(1), Some(2), Some(3)]);
+    let mut reader = Reader::open(&place.path()).unwrap();
+    let Some(Item::Line(_)) = reader.next_item().unwrap() else {
+        panic!("no line");
+    };
+    let Some(Item::Line(line)) = reader.next_item().unwrap() else {
+        panic!("no line");
+    };
+    let position = line.position();
+    let mut input = MergeInput::from(Reader::open(&place.path()).unwrap()).closed();
+    input.seek(position);
+    assert_eq!(items_of(Merged::new([input])).len(), 2);
+}

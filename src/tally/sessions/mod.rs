@@ -231,7 +231,22 @@ impl SessionTally {
     }
 
     /// Checks which of the sessions without an end are running, and returns all sessions.
-    pub fn finish(mut self) -> SessionList {
+    pub fn finish(self) -> SessionList {
+        let processes = Processes::read();
+        self.finish_with(|seen| {
+            let since = seen.first().to_moment();
+            let is_running = |pid| processes.is_running_since(pid, since);
+            seen.pid().is_some_and(is_running)
+        })
+    }
+
+    /// Returns all sessions of records of other machines, on which the ids of processes are those
+    /// of other processes: none counts as running.
+    pub fn finish_elsewhere(self) -> SessionList {
+        self.finish_with(|_| false)
+    }
+
+    fn finish_with(mut self, is_running: impl Fn(&SeenSession) -> bool) -> SessionList {
         self.stop();
         self.count_oldest();
         let mut kept = self.ended;
@@ -247,12 +262,7 @@ impl SessionTally {
         }
         whole.retain(|seen| seen.records() > 0);
         whole.sort_by_key(SeenSession::order);
-        let processes = Processes::read();
-        SessionList::new(whole, self.others, self.is_full, |seen| {
-            let since = seen.first().to_moment();
-            let is_running = |pid| processes.is_running_since(pid, since);
-            seen.pid().is_some_and(is_running)
-        })
+        SessionList::new(whole, self.others, self.is_full, is_running)
     }
 }
 

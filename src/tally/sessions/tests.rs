@@ -181,6 +181,24 @@ fn a_session_of_another_installation_was_ended_by_the_owner() {
 }
 
 #[test]
+fn no_session_of_another_machine_is_running() {
+    let pid = std::process::id();
+    let facts = format!(r#""installation":"{INSTALLATION}","pid":{pid}"#);
+    let line = String::from_utf8(own(1, 1, "session", &facts)).unwrap();
+    // This process began before.
+    let line = line.replace("2024-11-27T20", "2036-11-27T20");
+    let tally = || {
+        let mut tally = SessionTally::default();
+        note(&mut tally, line.as_bytes());
+        tally
+    };
+    let ending = |list: SessionList| list.sessions().first().map(|session| session.ending);
+    assert_eq!(ending(tally().finish()), Some(SessionEnding::Running));
+    let elsewhere = tally().finish_elsewhere();
+    assert_eq!(ending(elsewhere), Some(SessionEnding::WithoutEnd));
+}
+
+#[test]
 fn the_newest_sessions_are_kept_and_the_others_counted() {
     let mut tally = SessionTally::keeping(3);
     for session in [4, 0, 3, 1, 2] {
