@@ -139,6 +139,26 @@ impl AppCommand {
         }
     }
 
+    /// Returns `true` if the answer does not depend on the options of the location.
+    pub(crate) fn is_of_no_place(&self) -> bool {
+        match self {
+            Self::Explain(args) => args.is_of_no_place(),
+            Self::Policy(args) => args.text_to_test().is_some(),
+            Self::Show(_)
+            | Self::Tail(_)
+            | Self::Sessions(_)
+            | Self::Stats(_)
+            | Self::Clear(_)
+            | Self::Status(_)
+            | Self::Report(_)
+            | Self::Enable(_)
+            | Self::Disable(_)
+            | Self::Reset
+            | Self::Profiles(_)
+            | Self::Doctor(_) => self.records().is_some_and(MatchArgs::has_paths),
+        }
+    }
+
     fn zone(&self) -> ZoneArgs {
         match self {
             Self::Show(args) | Self::Tail(args) => args.records.zone,

@@ -5,7 +5,26 @@ use std::borrow::Cow;
 use std::collections::HashSet;
 use std::str::FromStr;
 
+use localtel::Error;
 use localtel::read::raw::{Object, RawJson, RawRecord, RawSpans, RawText, RawValue, find_property};
+
+/// What the key `host` means, in columns and in conditions.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum HostKey {
+    /// A property, like any key that is no part of a record.
+    #[default]
+    Property,
+    /// The machine that recorded, where records of several are in a tree. The property is
+    /// `properties.host`.
+    Machine,
+}
+
+impl HostKey {
+    /// Returns `true` if a key is the machine.
+    pub(crate) fn is_machine(self, key: &str) -> bool {
+        self == Self::Machine && key == HOST
+    }
+}
 
 /// The columns of a table.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,6 +48,8 @@ enum ColumnPart {
     Time,
     Timestamp,
     Level,
+    /// The machine that recorded.
+    Host,
     Source,
     Target,
     Event,
@@ -102,13 +123,15 @@ impl<'a> Cell<'a> {
     }
 }
 
-/// The time of a record as a table shows it.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct CellTimes<'a> {
+/// What a table shows of a record besides its parts.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct CellContext<'a> {
     /// The value of `time`.
     pub(crate) time: &'a [u8],
     /// The value of `timestamp`.
     pub(crate) timestamp: &'a [u8],
+    /// The machine that recorded it, if it is known.
+    pub(crate) host: Option<&'a str>,
 }
 
 impl Columns {
@@ -134,6 +157,8 @@ impl Columns {
         properties.sort();
         let headings = list.iter().map(|column| column.heading.as_str());
         let keys = properties.iter().map(|(key, _)| key.as_str());
+        // Whether these are the same is known with the inputs.
+        let keys = keys.filter(|key| *key != HOST);
         if let Some(name) = repeated(headings).or_else(|| repeated(keys)) {
             return Err(format!("the column `{name}` is named twice"));
         }
@@ -141,18 +166,66 @@ impl Columns {
     }
 
     /// Returns the columns of the parts that each record has, and then those of the keys.
-    pub(crate) fn with_keys(keys: &[String], more: &[&str]) -> Self {
+    pub(crate) fn with_keys(keys: &[String], more: &[&str], host: HostKey) -> Self {
         let own = OWN.iter().chain(more).map(|name| (*name).to_owned());
         let keys = keys.iter().map(|key| {
             // A property that has the name of a part is selected as in a condition.
-            if ColumnPart::named(key).is_some() || key.starts_with(PREFIX) {
+            let is_part = ColumnPart::named(key).is_some() || host.is_machine(key);
+            if is_part || key.starts_with(PREFIX) {
                 format!("{PREFIX}{key}")
             } else {
                 key.clone()
             }
         });
         // Neither name occurs twice, and an empty key is left out.
-        Self::new(own.chain(keys).filter(|name| !name.is_empty())).unwrap_or_default()
+        let columns = Self::new(own.chain(keys).filter(|name| !name.is_empty()));
+        let mut columns = columns.unwrap_or_default();
+        if host == HostKey::Machine {
+            columns.insert_host();
+        }
+        columns
+    }
+
+    /// Adds the machine before the application.
+    fn insert_host(&mut self) {
+        let source = self
+            .list
+            .iter()
+            .position(|it| it.part == ColumnPart::Source);
+        let place = source.unwrap_or(0);
+        let column = Column {
+            heading: HOST.to_owned(),
+            part: ColumnPart::Host,
+        };
+        self.list.insert(place, column);
+        for (_, of_property) in &mut self.properties {
+            *of_property += usize::from(*of_property >= place);
+        }
+    }
+
+    /// Returns the columns where the key `host` means this.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if it is the property, and is named twice.
+    pub(crate) fn where_host_is(mut self, host: HostKey) -> localtel::Result<Self> {
+        for column in &mut self.list {
+            if host.is_machine(&column.heading) {
+                column.part = ColumnPart::Host;
+            }
+        }
+        let list = &self.list;
+        self.properties.retain(|(_, place)| {
+            let column = list.get(*place);
+            column.is_some_and(|column| column.part == ColumnPart::Property)
+        });
+        match repeated(self.properties.iter().map(|(key, _)| key.as_str())) {
+            Some(name) => Err(Error::invalid(
+                "--columns",
+                format!("`{name}` and `{PREFIX}{name}` are the same column"),
+            )),
+            None => Ok(self),
+        }
     }
 
     /// Returns the headings.
@@ -167,13 +240,16 @@ impl Columns {
     }
 
     /// Returns the cells of a record.
-    pub(crate) fn cells<'a>(&self, raw: &RawRecord<'a>, times: CellTimes<'a>) -> Vec<Cell<'a>> {
+    pub(crate) fn cells<'a>(&self, raw: &RawRecord<'a>, context: CellContext<'a>) -> Vec<Cell<'a>> {
         let text = |text: Option<RawText<'a>>| text.map_or(Cell::Empty, Cell::Text);
         let number = |number: u64| Cell::Plain(number.to_string().into_bytes().into());
         let cells = self.list.iter().map(|column| match column.part {
-            ColumnPart::Time => Cell::Plain(times.time.into()),
-            ColumnPart::Timestamp => Cell::Plain(times.timestamp.into()),
+            ColumnPart::Time => Cell::Plain(context.time.into()),
+            ColumnPart::Timestamp => Cell::Plain(context.timestamp.into()),
             ColumnPart::Level => Cell::Plain(raw.level.as_str().as_bytes().into()),
+            ColumnPart::Host => context.host.map_or(Cell::Empty, |host| {
+                Cell::Nested(RawValue::Text(Cow::Borrowed(host)))
+            }),
             ColumnPart::Source => Cell::Text(raw.source),
             ColumnPart::Target => Cell::Text(raw.target),
             ColumnPart::Event => text(raw.event),
@@ -221,7 +297,7 @@ impl Columns {
 /// Without names, the columns of the parts that each record has.
 impl Default for Columns {
     fn default() -> Self {
-        Self::with_keys(&[], &[])
+        Self::with_keys(&[], &[], HostKey::Property)
     }
 }
 
@@ -258,6 +334,9 @@ fn repeated<'a>(mut names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
 /// What precedes a property whose name is that of a part of the record.
 const PREFIX: &str = "properties.";
 
+/// The heading of the machine that recorded.
+const HOST: &str = "host";
+
 /// The names of the parts that each record has.
 const OWN: [&str; 8] = [
     "timestamp",
@@ -278,11 +357,12 @@ mod tests {
     fn cells(names: &str, line: &str) -> String {
         let columns: Columns = names.parse().unwrap();
         let raw = RawRecord::at(line.as_bytes()).unwrap();
-        let times = CellTimes {
+        let context = CellContext {
             time: b"8:15",
             timestamp: b"T8:15",
+            host: Some("web-1"),
         };
-        let cells = columns.cells(&raw, times);
+        let cells = columns.cells(&raw, context);
         let cells = cells.iter().map(|cell| {
             let is_empty = matches!(cell, Cell::Empty);
             if is_empty { "-".into() } else { cell.to_text() }
@@ -323,7 +403,7 @@ mod tests {
     #[test]
     fn keys_that_are_parts_of_records_are_told_apart() {
         let keys = ["size", "level", "properties.x", ""].map(str::to_owned);
-        let columns = Columns::with_keys(&keys, &["span"]);
+        let columns = Columns::with_keys(&keys, &["span"], HostKey::Property);
         let headings: Vec<&str> = columns.headings().skip(8).collect();
         let expected = [
             "span",
@@ -332,5 +412,40 @@ mod tests {
             "properties.properties.x",
         ];
         assert_eq!(headings, expected);
+    }
+
+    #[test]
+    fn the_host_is_the_machine_only_in_a_tree() {
+        let line = LINE.replace(r#""a":1,"#, r#""host":"db-2","a":1,"#);
+        let raw = RawRecord::at(line.as_bytes()).unwrap();
+        let context = CellContext {
+            host: Some("web-1"),
+            ..CellContext::default()
+        };
+        let shown = |columns: Columns| {
+            let cells = columns.cells(&raw, context);
+            let cells = cells.iter().zip(columns.headings());
+            let cells = cells.map(|(cell, heading)| format!("{heading}={}", cell.to_text()));
+            cells.collect::<Vec<_>>().join(" ")
+        };
+        let named: Columns = "host,x".parse().unwrap();
+        assert_eq!(shown(named), "host=db-2 x=far");
+        let in_tree = |named: &str| {
+            let named: Columns = named.parse().unwrap();
+            shown(named.where_host_is(HostKey::Machine).unwrap())
+        };
+        assert_eq!(in_tree("host,x"), "host=web-1 x=far");
+        let both = "host,properties.host";
+        assert_eq!(in_tree(both), "host=web-1 properties.host=db-2");
+        let both: Columns = both.parse().unwrap();
+        assert!(both.where_host_is(HostKey::Property).is_err());
+        let keys = ["host", "x"].map(str::to_owned);
+        let seen = Columns::with_keys(&keys, &[], HostKey::Machine);
+        let seen = shown(seen);
+        assert!(seen.contains("level=INFO host=web-1 source=shop"), "{seen}");
+        assert!(
+            seen.ends_with("seq=12 properties.host=db-2 x=far"),
+            "{seen}"
+        );
     }
 }

@@ -108,7 +108,7 @@ fn is_formula(byte: u8) -> bool {
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::columns::{CellTimes, Columns};
+    use super::super::columns::{CellContext, Columns, HostKey};
     use super::super::sanitize::tests::HOSTILE;
     use super::*;
     use localtel::read::Record;
@@ -118,11 +118,12 @@ mod tests {
 
     fn row(line: &str, sink: OutputKind) -> String {
         let names = ["text", "number", "list", "inside"].map(str::to_owned);
-        let columns = Columns::with_keys(&names, &["span", "spans_left_out"]);
+        let columns = Columns::with_keys(&names, &["span", "spans_left_out"], HostKey::Property);
         let time = b"2026-11-21T08:15:30.123456Z";
-        let times = CellTimes {
+        let times = CellContext {
             time,
             timestamp: time,
+            host: None,
         };
         let mut out = Vec::new();
         let raw = RawRecord::at(line.as_bytes()).unwrap();

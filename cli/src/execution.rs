@@ -21,8 +21,8 @@ use super::show::ShowArgs;
 use super::stats::StatsSource;
 use super::time::{Zone, moment};
 use super::{
-    clear, consent, doctor, explain, export, import, manual, policy, profiles, record, report, run,
-    selection, sessions, show, stats, status, suggestion,
+    clear, consent, doctor, explain, export, fleet, import, manual, policy, profiles, record,
+    report, run, selection, sessions, show, stats, status, suggestion,
 };
 use localtel::admin::{Environment, Location, ShellWord};
 use localtel::read::Timestamp;
@@ -155,8 +155,8 @@ fn dispatch(
     let zone = arguments.command.zone().zone(screen);
     let zone = zone.unwrap_or(Zone::UTC);
     let find = || selection::find(selection, environment, zone);
-    if let AnyCommand::OnPlace(command) = &arguments.command {
-        command.begin_progress(screen);
+    if let Some(exit) = on_tree(&arguments.command, selection, environment, screen)? {
+        return Ok(exit);
     }
     match arguments.command {
         // The schema does not depend on an application.
@@ -229,6 +229,40 @@ fn certain(location: Location) -> Result<Location, Failure> {
     }
 }
 
+/// Begins a command, and runs it if the options select a tree and it depends on them.
+///
+/// # Errors
+///
+/// Returns an error if the command does not work on trees.
+fn on_tree(
+    command: &AnyCommand,
+    selection: &SelectionArgs,
+    environment: &Environment,
+    screen: &mut Screen<'_>,
+) -> Result<Option<Exit>, Failure> {
+    if let AnyCommand::OnPlace(command) = command {
+        command.begin_progress(screen);
+    }
+    let command = match command {
+        AnyCommand::OnPlace(command) if !command.is_of_no_place() => command,
+        AnyCommand::Export(_) => {
+            selection::refuse_tree(selection, environment)?;
+            return Ok(None);
+        }
+        AnyCommand::OnPlace(_)
+        | AnyCommand::Record(_)
+        | AnyCommand::Run(_)
+        | AnyCommand::Import(_)
+        | AnyCommand::Completions(_)
+        | AnyCommand::Man(_) => return Ok(None),
+    };
+    if let Some(tree) = selection::find_tree(selection, environment)? {
+        return fleet::on_tree(command, &tree, screen).map(Some);
+    }
+    selection.check_no_host()?;
+    Ok(None)
+}
+
 /// Finds the locations that a command reads. One that follows waits for the first application.
 fn find_or_wait(
     command: &AppCommand,
@@ -293,9 +327,15 @@ fn on_paths(
         let message = "files and directories are read instead of an application";
         return Err(Failure::usage(message).hint("leave out --app, --dir and --profile"));
     }
-    let paths = command.records().map(MatchArgs::paths);
-    let (inputs, left_out) = inputs_of(paths.transpose()?.unwrap_or_default(), environment)?;
+    let records = command.records().cloned().unwrap_or_default();
+    let (mut inputs, left_out) = inputs_of(records.paths()?, selection, environment)?;
     left_out.print(screen);
+    if inputs.iter().any(|input| input.host().is_some()) {
+        let conditions = records.host_conditions();
+        inputs.retain(|input| input.host().is_none_or(|host| conditions.admit(host)));
+    } else {
+        selection.check_no_host()?;
+    }
     let inputs = RecordInputs::of(inputs).watched(screen.progress);
     let exit = match command {
         AppCommand::Show(args) => show::run(&args, &inputs, screen)?,
@@ -305,7 +345,7 @@ fn on_paths(
             let source = StatsSource {
                 inputs,
                 locations: &[],
-                show: format!("{LOCALTEL} show"),
+                show: format!("{LOCALTEL}{} show", selection.typed()),
             };
             stats::run(&args, &source, screen)?
         }
@@ -327,6 +367,7 @@ fn on_paths(
 /// does not keep the others from being read.
 fn inputs_of(
     paths: Vec<NamedInput>,
+    selection: &SelectionArgs,
     environment: &Environment,
 ) -> Result<(Vec<NamedInput>, LeftOut), Failure> {
     let (mut inputs, mut left_out) = (Vec::new(), LeftOut::default());
@@ -336,6 +377,19 @@ fn inputs_of(
             inputs.push(input);
             continue;
         };
+        match selection::tree_at(directory, selection) {
+            Ok(Some(tree)) => {
+                inputs.extend(NamedInput::of_logs(&tree));
+                left_out.append(tree.left_out);
+                continue;
+            }
+            Ok(None) => {}
+            Err(failure) if is_only => return Err(failure),
+            Err(failure) => {
+                left_out.refuse(failure);
+                continue;
+            }
+        }
         let selection = SelectionArgs {
             dir: Some(directory.to_owned()),
             ..SelectionArgs::default()

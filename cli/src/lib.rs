@@ -50,6 +50,7 @@ mod explain;
 mod export;
 mod failure;
 mod files;
+mod fleet;
 mod foreign;
 mod grid;
 mod host;

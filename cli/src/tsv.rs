@@ -62,7 +62,7 @@ fn push_text(out: &mut Vec<u8>, text: &str, sink: OutputKind) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::columns::{CellTimes, Columns};
+    use super::super::columns::{CellContext, Columns};
     use super::super::sanitize::tests::{HOSTILE, is_safe};
     use super::*;
     use localtel::read::raw::RawRecord;
@@ -75,13 +75,10 @@ mod tests {
         });
         let line = line.to_string();
         let columns: Columns = "seq,text,missing,n,list".parse().unwrap();
-        let times = CellTimes {
-            time: b"",
-            timestamp: b"",
-        };
+        let context = CellContext::default();
         let mut out = Vec::new();
         let raw = RawRecord::at(line.as_bytes()).unwrap();
-        push_cells(&mut out, &columns.cells(&raw, times), sink);
+        push_cells(&mut out, &columns.cells(&raw, context), sink);
         String::from_utf8(out).unwrap()
     }
 

@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use super::cells::{LongWords, Padded, wrapped};
-use super::columns::{CellTimes, Columns};
+use super::columns::{CellContext, Columns};
 use super::days::ShownDay;
 use super::palette::Styles;
 use super::row::{RowStart, ValueLength, push_row};
@@ -32,6 +32,15 @@ pub(crate) enum Format {
     Tsv,
     /// Comma-separated values, with a row of headings.
     Csv,
+}
+
+/// What is shown of the input of a record.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct RowLabel<'a> {
+    /// Names it in a row: the first column, and on a terminal the one behind the level.
+    pub(crate) column: &'a [u8],
+    /// The machine that recorded, in blocks and in columns of its own.
+    pub(crate) host: Option<&'a str>,
 }
 
 /// The settings for writing records.
@@ -135,12 +144,17 @@ impl View {
         self.format == Format::Json
     }
 
-    /// Adds one record; `line` has the stored bytes, and `label` names its input in a
-    /// row: it is the first column, and on a terminal the one behind the level.
-    pub(crate) fn push(&self, out: &mut Vec<u8>, label: &[u8], line: &[u8], raw: &RawRecord<'_>) {
+    /// Adds one record; `line` has the stored bytes.
+    pub(crate) fn push(
+        &self,
+        out: &mut Vec<u8>,
+        label: RowLabel<'_>,
+        line: &[u8],
+        raw: &RawRecord<'_>,
+    ) {
         match self.format {
-            Format::Short => self.push_row(out, label, raw),
-            Format::Pretty => self.push_pretty(out, raw),
+            Format::Short => self.push_row(out, label.column, raw),
+            Format::Pretty => self.push_pretty(out, label.host, raw),
             Format::Json => {
                 match self.sink {
                     OutputKind::Pipe => out.extend_from_slice(line),
@@ -148,11 +162,11 @@ impl View {
                 }
                 out.push(b'\n');
             }
-            Format::Fields | Format::Tsv | Format::Csv => self.push_cells(out, raw),
+            Format::Fields | Format::Tsv | Format::Csv => self.push_cells(out, label.host, raw),
         }
     }
 
-    fn push_cells(&self, out: &mut Vec<u8>, raw: &RawRecord<'_>) {
+    fn push_cells(&self, out: &mut Vec<u8>, host: Option<&str>, raw: &RawRecord<'_>) {
         let timestamp = self.time_of(raw);
         let clock;
         let time = if self.is_table() {
@@ -161,11 +175,12 @@ impl View {
         } else {
             &timestamp
         };
-        let times = CellTimes {
+        let context = CellContext {
             time,
             timestamp: &timestamp,
+            host,
         };
-        let cells = self.columns.cells(raw, times);
+        let cells = self.columns.cells(raw, context);
         match self.format {
             Format::Csv => csv::push_cells(out, &cells, self.sink),
             Format::Fields if self.is_table() => table::push_cells(out, &cells),
@@ -207,7 +222,7 @@ impl View {
         }
     }
 
-    fn push_pretty(&self, out: &mut Vec<u8>, raw: &RawRecord<'_>) {
+    fn push_pretty(&self, out: &mut Vec<u8>, host: Option<&str>, raw: &RawRecord<'_>) {
         let styles = &self.styles;
         let time = self.time_of(raw);
         styles.time.push(out, |out| out.extend_from_slice(&time));
@@ -219,6 +234,11 @@ impl View {
             .target
             .push(out, |out| push_sanitized(out, raw.target));
         out.push(b'\n');
+        if let Some(host) = host {
+            out.extend_from_slice(b"  ");
+            styles.key.push(out, |out| push(out, "host"));
+            push(out, format_args!("       {}\n", Sanitized(host)));
+        }
         let parts = [
             ("event", raw.event),
             ("message", raw.message),
@@ -321,6 +341,7 @@ fn push_marked_lines(out: &mut Vec<u8>, text: RawText<'_>, spaces: usize) {
 mod tests {
     use time::UtcOffset;
 
+    use super::super::columns::HostKey;
     use super::super::sanitize::tests::{HOSTILE, is_safe};
     use super::*;
     use localtel::read::Record;
@@ -336,7 +357,7 @@ mod tests {
         let rewritten = serde_json::to_vec(&record).unwrap();
         let raw = RawRecord::at(&rewritten).unwrap();
         let mut out = Vec::new();
-        view.push(&mut out, b"", line.as_bytes(), &raw);
+        view.push(&mut out, RowLabel::default(), line.as_bytes(), &raw);
         String::from_utf8(out).unwrap()
     }
 
@@ -453,7 +474,8 @@ mod tests {
                 let shown = shown(&view(format, OutputKind::Terminal, Colour::Off), &line);
                 assert!(is_safe(&shown, 1), "{format:?} {shown:?}");
             }
-            let all = Columns::with_keys(&[text.to_owned(), "list".to_owned()], &["span"]);
+            let keys = [text.to_owned(), "list".to_owned()];
+            let all = Columns::with_keys(&keys, &["span"], HostKey::Property);
             for format in [Format::Csv, Format::Tsv, Format::Fields] {
                 let view = view(format, OutputKind::Terminal, Colour::Off);
                 let view = view.with_columns(all.clone());

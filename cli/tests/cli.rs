@@ -57,3 +57,5 @@ mod packages;
 mod questions;
 #[path = "cli/strangers.rs"]
 mod strangers;
+#[path = "cli/trees.rs"]
+mod trees;

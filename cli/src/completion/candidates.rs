@@ -118,6 +118,7 @@ fn values(
     let texts = |texts: Vec<String>| texts.into_iter().map(Candidate::new).collect();
     let candidates: Vec<Candidate> = match arg.get_id().as_str() {
         "app" => texts(recorded.applications()),
+        "host" => texts(recorded.hosts()),
         "profile" => texts(recorded.profiles()),
         "dir" => return CompletionAnswer::Directories,
         "localtel.level" => levels(typed),

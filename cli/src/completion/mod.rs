@@ -128,6 +128,10 @@ fn selection_of(place: &Place<'_>) -> SelectionArgs {
             .filter_map(|name| name.parse().ok())
             .collect(),
         dir: last("dir").map(Into::into),
+        host: place
+            .values_of("host")
+            .filter_map(|name| name.parse().ok())
+            .collect(),
         profile: last("profile").and_then(|name| name.parse().ok()),
     }
 }

@@ -2,11 +2,11 @@
 //! of each directory. Reading changes nothing, and stops at a limit of bytes and at a deadline;
 //! what cannot be read is left out.
 
-use std::collections::HashMap;
-use std::path::Path;
+use std::collections::{BTreeSet, HashMap};
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use super::super::selection::{Selected, SelectionArgs, find_all};
+use super::super::selection::{Selected, SelectionArgs, TreeLogs, find_all, find_tree};
 use localtel::admin::{Environment, Location};
 use localtel::read::raw::{Object, RawRecord, RawValue};
 use localtel::read::{Item, Reader, Timestamp};
@@ -44,9 +44,35 @@ impl<'e> RecordedNames<'e> {
 
     /// Returns the names of all applications.
     pub(super) fn applications(&self) -> Vec<String> {
+        let trees = self.selections.iter().filter_map(|selection| {
+            let selection = SelectionArgs {
+                app: Vec::new(),
+                ..selection.clone()
+            };
+            tree(&selection, self.environment)
+        });
+        let names = trees.flat_map(|tree| tree.list);
+        let names: BTreeSet<String> = names.map(|log| log.application.to_string()).collect();
+        if !names.is_empty() {
+            return names.into_iter().collect();
+        }
         let all = Location::all(self.environment).unwrap_or_default();
         let names = all.iter().filter_map(Location::name);
         names.map(|name| name.as_str().to_owned()).collect()
+    }
+
+    /// Returns the machines of the trees that are selected.
+    pub(super) fn hosts(&self) -> Vec<String> {
+        let trees = self.selections.iter().filter_map(|selection| {
+            let selection = SelectionArgs {
+                host: Vec::new(),
+                ..selection.clone()
+            };
+            tree(&selection, self.environment)
+        });
+        let hosts = trees.flat_map(|tree| tree.list);
+        let hosts: BTreeSet<String> = hosts.map(|log| log.host.to_string()).collect();
+        hosts.into_iter().collect()
     }
 
     /// Returns the names of the profiles of the selected applications.
@@ -58,8 +84,12 @@ impl<'e> RecordedNames<'e> {
         let selections = self.selections.iter().map(any_profile);
         let all = selections.flat_map(|selection| locations(&selection, self.environment));
         let profiles = all.flat_map(|location| location.profiles().unwrap_or_default());
+        let of_trees = self.selections.iter().map(any_profile);
+        let of_trees = of_trees.filter_map(|selection| tree(&selection, self.environment));
+        let of_trees = of_trees.flat_map(|tree| tree.list);
         let mut names: Vec<String> = profiles
             .map(|location| location.profile().as_str().to_owned())
+            .chain(of_trees.map(|log| log.profile.to_string()))
             .collect();
         names.sort();
         names.dedup();
@@ -123,14 +153,28 @@ impl<'e> RecordedNames<'e> {
     /// Passes on the last records of each selected directory.
     fn read(&self, mut each: impl FnMut(&RawRecord<'_>)) {
         for selection in &self.selections {
-            for location in locations(selection, self.environment) {
-                read_end(&location.path(), self.deadline, &mut each);
+            for path in directories(selection, self.environment) {
+                read_end(&path, self.deadline, &mut each);
             }
         }
     }
 }
 
 /// Returns the locations that `show` reads.
+/// Returns the tree that is selected.
+fn tree(selection: &SelectionArgs, environment: &Environment) -> Option<TreeLogs> {
+    find_tree(selection, environment).ok().flatten()
+}
+
+/// Returns the telemetry directories that are selected.
+fn directories(selection: &SelectionArgs, environment: &Environment) -> Vec<PathBuf> {
+    if let Some(tree) = tree(selection, environment) {
+        return tree.list.into_iter().map(|log| log.path).collect();
+    }
+    let all = locations(selection, environment).into_iter();
+    all.map(|location| location.path()).collect()
+}
+
 fn locations(selection: &SelectionArgs, environment: &Environment) -> Vec<Location> {
     match find_all(selection, environment) {
         Ok(Selected::Named(location)) => vec![*location],

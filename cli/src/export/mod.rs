@@ -20,7 +20,7 @@ use super::failure::Failure;
 use super::files::{self, PathKind};
 use super::reading::{MatchArgs, TimeRange};
 use super::screen::Screen;
-use super::selection::{Selected, unnamed};
+use super::selection::{HostPattern, Selected, unnamed};
 use super::time::{Zone, ZoneArgs, timestamp};
 
 /// Arguments of `export`.
@@ -30,8 +30,9 @@ pub(crate) struct ExportArgs {
     #[arg(id = "localtel.target", value_name = "TARGET")]
     target: PathBuf,
     /// Name of this machine [default: a hash of its machine id]
-    #[arg(id = "localtel.host", long = "host", value_name = "NAME")]
-    host: Option<HostName>,
+    // With the id and the type of the option that selects machines in a tree, which it replaces.
+    #[arg(id = "host", long = "host", value_name = "NAME")]
+    host: Option<HostPattern>,
     /// Only records from this time on: monday, 2026-11-21, -2h
     #[arg(
         id = "localtel.since",
@@ -102,8 +103,10 @@ impl ExportArgs {
         };
         let TimeRange { since, until } = times.range(zone, screen.now)?;
         let range = BundleRange::new(since.map(timestamp), until.map(timestamp));
-        let host = self.host.clone();
-        let host = host.or_else(|| MachineId::read().as_ref().map(HostName::of_machine));
+        let host = self.host.as_ref().map(HostPattern::one).transpose()?;
+        let host = host
+            .cloned()
+            .or_else(|| MachineId::read().as_ref().map(HostName::of_machine));
         let Some(host) = host else {
             return Err(
                 Failure::usage("this machine has no id that could name it in a bundle")

@@ -4,9 +4,11 @@ use std::time::SystemTime;
 
 use time::OffsetDateTime;
 
+use super::super::columns::HostKey;
 use super::super::screen::OutputKind;
 use super::super::suggestion;
 use super::super::time::{Bound, Zone, ZoneArgs, parse};
+use super::hosts::{HostConditions, is_of_host};
 use super::inputs::{NamedInput, RecordInputs};
 use super::newest::{place_of, session_at};
 use super::operand::{RecordOperand, absent_path, parse_operand};
@@ -104,6 +106,9 @@ pub(crate) struct MatchArgs {
     /// The zone of times.
     #[command(flatten)]
     pub(crate) zone: ZoneArgs,
+    /// What the key `host` of a condition means.
+    #[arg(skip)]
+    pub(crate) host_key: HostKey,
     /// All conditions must match: key=value, key=one,other, key!=value, key>10, key~regex,
     /// key!~regex. Files and directories, or - for the standard input, are read instead of the
     /// application's records
@@ -130,13 +135,15 @@ pub(crate) enum OwnMatches {
 }
 
 impl MatchArgs {
-    /// Returns the flags with the id of the session that `--session last` or `-2` names.
+    /// Returns the flags as they are for these inputs: with the id of the session that `--session
+    /// last` or `-2` names, and with the meaning of the key `host`.
     ///
     /// # Errors
     ///
     /// Returns an error if there is no such session.
     pub(crate) fn resolved(&self, inputs: &RecordInputs<'_>) -> Result<Self> {
         let mut resolved = self.clone();
+        resolved.host_key = inputs.host_key();
         if let Some(session) = &mut resolved.session
             && let Some(place) = place_of(session)
         {
@@ -226,7 +233,7 @@ impl MatchArgs {
         if let Some(pattern) = &self.grep {
             filter = filter.grep(pattern)?;
         }
-        let terms = self.terms().chain(&self.has).chain(&self.lacks);
+        let terms = self.terms().chain(self.has()).chain(self.lacks());
         Ok(terms.cloned().fold(filter, Filter::term))
     }
 
@@ -254,12 +261,36 @@ impl MatchArgs {
         self.own || !self.no_own && (sink == OutputKind::Pipe || is_asked_for())
     }
 
-    /// Returns the conditions.
+    /// Returns the conditions on records.
     pub(crate) fn terms(&self) -> impl Iterator<Item = &Term> {
+        self.typed_terms().filter(|term| self.is_of_record(term))
+    }
+
+    /// Returns the conditions that a record has a key.
+    pub(crate) fn has(&self) -> impl Iterator<Item = &Term> {
+        self.has.iter().filter(|term| self.is_of_record(term))
+    }
+
+    /// Returns the conditions that a record lacks a key.
+    pub(crate) fn lacks(&self) -> impl Iterator<Item = &Term> {
+        self.lacks.iter().filter(|term| self.is_of_record(term))
+    }
+
+    fn is_of_record(&self, term: &Term) -> bool {
+        !(self.host_key == HostKey::Machine && is_of_host(term))
+    }
+
+    fn typed_terms(&self) -> impl Iterator<Item = &Term> {
         self.operands.iter().filter_map(|operand| match operand {
             RecordOperand::Condition(term) => Some(term),
             RecordOperand::Path(_) | RecordOperand::Stdin => None,
         })
+    }
+
+    /// Returns the conditions that select machines, where records of several are in a tree.
+    pub(crate) fn host_conditions(&self) -> HostConditions {
+        let terms = self.typed_terms().chain(&self.has).chain(&self.lacks);
+        HostConditions::new(terms.filter(|term| is_of_host(term)))
     }
 
     /// Returns `true` if files, directories or the standard input are named.
@@ -291,8 +322,8 @@ impl MatchArgs {
     pub(crate) fn has_conditions(&self) -> bool {
         let are_empty = self.target.is_empty()
             && self.event.is_empty()
-            && self.has.is_empty()
-            && self.lacks.is_empty()
+            && self.has().next().is_none()
+            && self.lacks().next().is_none()
             && self.terms().next().is_none();
         !are_empty || self.level.is_some() || self.session.is_some() || self.grep.is_some()
     }

@@ -1,20 +1,21 @@
-//! The inputs of `show` and `tail`: telemetry directories, files and the standard input, and how
-//! the output names them where there are several. `selection` decides which they are.
+//! The inputs of the commands that read: telemetry directories, files and the standard input.
+//! `selection` decides which they are, and `labels` how the output names them.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
-use super::super::cells::{Padded, width};
+use super::super::columns::HostKey;
 use super::super::files::{self, PathKind};
 use super::super::foreign::Rewriter;
 use super::super::progress::ProgressLine;
-use super::super::sanitize::{Sanitized, push};
-use super::super::selection::name_of;
-use super::streams::{Rewriters, open_file, open_stdin};
+use super::super::sanitize::Sanitized;
+use super::super::selection::{TreeLogs, name_of};
+use super::streams::{open_file, open_stdin};
 use localtel::Result;
 use localtel::admin::Location;
-use localtel::read::{ByteProgress, Damage, Filter, MergeInput, Position, Reader, Reverse};
+use localtel::read::{ByteProgress, Filter, MergeInput, Reader};
+use localtel_bundle::tree::TreeLog;
 
 /// The inputs of a command.
 pub(crate) struct RecordInputs<'a> {
@@ -23,10 +24,18 @@ pub(crate) struct RecordInputs<'a> {
     pub(crate) list_again: Option<&'a dyn Fn() -> Vec<NamedInput>>,
 }
 
-/// An input and its name in the output.
+/// An input and its names in the output.
 #[derive(Debug, Clone)]
 pub(crate) struct NamedInput {
-    name: String,
+    /// Its name in messages.
+    pub(super) name: String,
+    /// The machine that recorded it, if it is in a tree.
+    pub(super) host: Option<String>,
+    /// What recorded it: the application and, where it is not the default one, the profile; of
+    /// other inputs the path.
+    pub(super) recorder: String,
+    /// The cells before its rows, if rows name their inputs.
+    pub(super) columns: Vec<String>,
     pub(crate) place: InputPlace,
     /// Where reading it is counted.
     progress: Option<ByteProgress>,
@@ -88,7 +97,7 @@ impl<'a> RecordInputs<'a> {
         let (mut opened, mut failures) = (Vec::new(), 0);
         for named in &self.list {
             match named.open(filter) {
-                Ok(input) => opened.push(input),
+                Ok(input) => opened.push(input.within_limit(self.list.len())),
                 Err(error) if self.list.len() == 1 => return Err(error),
                 Err(error) => {
                     failures += 1;
@@ -98,6 +107,28 @@ impl<'a> RecordInputs<'a> {
             }
         }
         Ok((opened, failures))
+    }
+
+    /// Opens those that can be opened, and says nothing of the others.
+    pub(crate) fn open_some(&self, filter: &Filter) -> Vec<OpenInput<'_>> {
+        let opened = self.list.iter().filter_map(|named| named.open(filter).ok());
+        let number = self.list.len();
+        opened.map(|input| input.within_limit(number)).collect()
+    }
+
+    /// Returns what the key `host` means for them.
+    pub(crate) fn host_key(&self) -> HostKey {
+        if self.list.iter().any(|input| input.host.is_some()) {
+            HostKey::Machine
+        } else {
+            HostKey::Property
+        }
+    }
+
+    /// Returns the number of machines that recorded them, as far as they are known.
+    pub(crate) fn hosts(&self) -> usize {
+        let hosts = self.list.iter().filter_map(|input| input.host.as_ref());
+        hosts.collect::<BTreeSet<_>>().len()
     }
 
     /// Returns `true` if an input is not a directory, and can only be read once and forwards.
@@ -129,11 +160,59 @@ impl NamedInput {
     /// Returns the directory of a location, named by its application and, where it is not the
     /// default one, its profile.
     pub(crate) fn of_location(location: &Location) -> Self {
+        let place = InputPlace::Directory(location.path());
         Self {
-            name: name_of(location),
-            place: InputPlace::Directory(location.path()),
             progress: location.progress().cloned(),
+            ..Self::named(name_of(location), place)
         }
+    }
+
+    /// Returns the logs of a tree. Rows name the machine and the application where there are
+    /// several, and messages the log, too.
+    pub(crate) fn of_logs(tree: &TreeLogs) -> Vec<Self> {
+        let recorders = tree.list.iter().map(recorder_of);
+        let recorders: Vec<String> = recorders.collect();
+        let hosts: BTreeSet<&str> = tree.list.iter().map(|log| log.host.as_str()).collect();
+        let names: BTreeSet<&String> = recorders.iter().collect();
+        let mut logs: BTreeMap<(&str, &str), usize> = BTreeMap::new();
+        for (log, recorder) in tree.list.iter().zip(&recorders) {
+            *logs.entry((log.host.as_str(), recorder)).or_default() += 1;
+        }
+        let inputs = tree.list.iter().zip(&recorders).map(|(log, recorder)| {
+            let host = log.host.as_str();
+            let of_same = logs.get(&(host, recorder.as_str()));
+            let mark = match of_same {
+                Some(2..) => format!(" log {}", log.log),
+                Some(_) | None => String::new(),
+            };
+            let columns = [(hosts.len(), host), (names.len(), recorder)];
+            let columns = columns.into_iter().filter(|(number, _)| *number > 1);
+            Self {
+                name: format!("{host}/{recorder}{mark}"),
+                host: Some(host.to_owned()),
+                recorder: recorder.clone(),
+                columns: columns.map(|(_, cell)| cell.to_owned()).collect(),
+                place: InputPlace::Directory(log.path.clone()),
+                progress: None,
+            }
+        });
+        inputs.collect()
+    }
+
+    fn named(name: String, place: InputPlace) -> Self {
+        Self {
+            recorder: name.clone(),
+            columns: vec![name.clone()],
+            name,
+            host: None,
+            place,
+            progress: None,
+        }
+    }
+
+    /// Returns the machine that recorded it, if it is in a tree.
+    pub(crate) fn host(&self) -> Option<&str> {
+        self.host.as_deref()
     }
 
     /// Returns the directory or the file of a path, named by the path; `None` if there is none.
@@ -143,30 +222,21 @@ impl NamedInput {
             PathKind::File => InputPlace::File(path.to_owned()),
             PathKind::Absent => return None,
         };
-        Some(Self {
-            name: path.display().to_string(),
-            place,
-            progress: None,
-        })
+        Some(Self::named(path.display().to_string(), place))
     }
 
     /// Returns a directory whether or not it exists.
     #[cfg(test)]
     pub(crate) fn of_directory(path: &Path) -> Self {
-        Self {
-            name: path.display().to_string(),
-            place: InputPlace::Directory(path.to_owned()),
-            progress: None,
-        }
+        Self::named(
+            path.display().to_string(),
+            InputPlace::Directory(path.to_owned()),
+        )
     }
 
     /// Returns the standard input.
     pub(crate) fn stdin() -> Self {
-        Self {
-            name: "-".to_owned(),
-            place: InputPlace::Stdin,
-            progress: None,
-        }
+        Self::named("-".to_owned(), InputPlace::Stdin)
     }
 
     /// Returns `true` if it can be read again.
@@ -212,19 +282,24 @@ impl NamedInput {
         })
     }
 
-    /// Opens a directory for reading backwards, down to the filter's lower time bound; nothing if
-    /// it is not a directory.
-    pub(crate) fn open_reverse(&self, filter: &Filter) -> Option<Result<Reverse>> {
+    /// Opens a directory, one of that many inputs, for reading backwards, down to the filter's lower
+    /// time bound; nothing if it is not a directory.
+    pub(crate) fn open_reverse(
+        &self,
+        filter: &Filter,
+        inputs: usize,
+    ) -> Option<Result<MergeInput>> {
         let reverse = Reader::reverse(self.directory()?);
         Some(reverse.map(|reverse| {
             let reverse = match filter.earliest() {
                 Some(since) => reverse.since(since),
                 None => reverse,
             };
-            match &self.progress {
+            let reverse = match &self.progress {
                 Some(progress) => reverse.with_progress(progress),
                 None => reverse,
-            }
+            };
+            within_limit(reverse, inputs)
         }))
     }
 }
@@ -238,6 +313,40 @@ pub(crate) struct OpenInput<'a> {
     pub(crate) rewriter: Option<Rewriter>,
 }
 
+impl OpenInput<'_> {
+    /// Closes its files between two reads if it is one of that many: a limit of a few hundred open
+    /// files is usual.
+    #[must_use]
+    pub(crate) fn within_limit(self, inputs: usize) -> Self {
+        Self {
+            input: within_limit(self.input, inputs),
+            ..self
+        }
+    }
+}
+
+/// Closes the files of an input between two reads if it is one of that many.
+pub(crate) fn within_limit(input: impl Into<MergeInput>, inputs: usize) -> MergeInput {
+    let input = input.into();
+    if inputs > INPUTS_OPEN_MAX {
+        input.closed()
+    } else {
+        input
+    }
+}
+
+/// Number of inputs whose files stay open: each has two, and may be open in both directions.
+const INPUTS_OPEN_MAX: usize = 50;
+
+/// Returns the application of a log and, where it is not the default one, its profile.
+fn recorder_of(log: &TreeLog) -> String {
+    if log.profile.is_default() {
+        log.application.to_string()
+    } else {
+        format!("{}/{}", log.application, log.profile)
+    }
+}
+
 /// Opens a directory; segments that are known to be older than the filter are skipped.
 pub(crate) fn open_directory(path: &Path, filter: &Filter) -> Result<Reader> {
     let reader = Reader::open(path)?;
@@ -246,114 +355,3 @@ pub(crate) fn open_directory(path: &Path, filter: &Filter) -> Result<Reader> {
         None => reader,
     })
 }
-
-/// How the output names the inputs that are merged, in their order.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct InputLabels(Arc<[InputLabel]>);
-
-#[derive(Debug)]
-struct InputLabel {
-    name: String,
-    /// The first column of each row of the input.
-    column: Vec<u8>,
-    is_stream: bool,
-    /// Rewrites the lines, if they are not localtel's.
-    rewriter: Option<Rewriter>,
-}
-
-impl InputLabels {
-    /// Returns the labels of directories; with `is_named` rows begin with the name.
-    pub(crate) fn of_directories(inputs: &[&NamedInput], is_named: bool) -> Self {
-        Self::new(inputs.iter().map(|input| (*input, None)), is_named)
-    }
-
-    /// Returns the labels of inputs.
-    pub(crate) fn of_opened<'a>(inputs: &'a [OpenInput<'_>], is_named: bool) -> Self {
-        let with_rewriter = |opened: &'a OpenInput<'_>| (opened.named, opened.rewriter.clone());
-        Self::new(inputs.iter().map(with_rewriter), is_named)
-    }
-
-    fn new<'a>(
-        inputs: impl Iterator<Item = (&'a NamedInput, Option<Rewriter>)> + Clone,
-        is_named: bool,
-    ) -> Self {
-        let in_column = |input: &NamedInput| end_of(&Sanitized(&input.name).to_string());
-        let widths = inputs.clone().map(|(input, _)| width(&in_column(input)));
-        let widest = widths.max().unwrap_or(0);
-        let label = |(input, rewriter): (&NamedInput, Option<Rewriter>)| {
-            let mut column = Vec::new();
-            if is_named {
-                let name = in_column(input);
-                push(&mut column, format_args!("{}  ", Padded(&name, widest)));
-            }
-            InputLabel {
-                name: Sanitized(&input.name).to_string(),
-                column,
-                is_stream: input.directory().is_none(),
-                rewriter,
-            }
-        };
-        Self(inputs.map(label).collect())
-    }
-
-    /// Returns what rewrites the lines of each input, to begin with.
-    pub(crate) fn rewriters(&self) -> Rewriters {
-        Rewriters::new(self.0.iter().map(|label| label.rewriter.clone()))
-    }
-
-    /// Returns the name of an input, which is safe to show.
-    pub(crate) fn name(&self, input: usize) -> &str {
-        self.0.get(input).map_or("", |label| &label.name)
-    }
-
-    /// Returns the first column of the rows of an input.
-    pub(crate) fn column(&self, input: usize) -> &[u8] {
-        self.0.get(input).map_or(b"", |label| &label.column)
-    }
-
-    /// Returns the prefix of messages about an input: nothing if it is the only one.
-    pub(crate) fn prefix(&self, input: usize) -> String {
-        match self.0.get(input) {
-            Some(label) if self.0.len() > 1 => format!("{}: ", label.name),
-            Some(_) | None => String::new(),
-        }
-    }
-
-    /// Describes damage in an input.
-    pub(crate) fn described(&self, input: usize, damage: &Damage) -> String {
-        let label = self.0.get(input).filter(|label| label.is_stream);
-        match (label, damage.bytes) {
-            (None, _) => format!("{}{damage}", self.prefix(input)),
-            (Some(_), 0) => format!("{}: {}", self.place(input, damage.position), damage.kind),
-            (Some(_), bytes) => {
-                let place = self.place(input, damage.position);
-                format!("{place}: {} ({bytes} bytes)", damage.kind)
-            }
-        }
-    }
-
-    /// Returns a position in an input as text.
-    pub(crate) fn place(&self, input: usize, position: Position) -> String {
-        match self.0.get(input) {
-            Some(label) if label.is_stream => match position.line {
-                Some(line) => format!("{}:{line}", label.name),
-                None => format!("{} at byte {}", label.name, position.byte),
-            },
-            Some(_) | None => format!("{}{position}", self.prefix(input)),
-        }
-    }
-}
-
-/// Returns a name that fits the first column: the end of a long path.
-fn end_of(name: &str) -> String {
-    if width(name) <= COLUMN_CELLS_MAX {
-        return name.to_owned();
-    }
-    let starts = name.char_indices().map(|(start, _)| start);
-    let mut ends = starts.filter_map(|start| name.get(start..));
-    let end = ends.find(|end| width(end) < COLUMN_CELLS_MAX);
-    format!("…{}", end.unwrap_or_default())
-}
-
-/// The width of the longest name in the first column.
-const COLUMN_CELLS_MAX: usize = 24;

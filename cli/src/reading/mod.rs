@@ -3,7 +3,9 @@
 //! commands.
 
 mod args;
+mod hosts;
 mod inputs;
+mod labels;
 mod newest;
 mod nothing;
 mod operand;
@@ -12,7 +14,8 @@ mod streams;
 mod unread;
 
 pub(crate) use args::{MatchArgs, OwnMatches, TimeRange};
-pub(crate) use inputs::{InputLabels, NamedInput, OpenInput, RecordInputs, open_directory};
+pub(crate) use inputs::{NamedInput, OpenInput, RecordInputs, open_directory, within_limit};
+pub(crate) use labels::InputLabels;
 pub(crate) use nothing::EmptySelection;
 pub(crate) use operand::{RecordOperand, parse_operand};
 pub(crate) use processes::of_processes;

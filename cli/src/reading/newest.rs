@@ -35,6 +35,11 @@ pub(super) fn session_at(typed: &str, place: usize, inputs: &RecordInputs<'_>) -
         let reason = "is found only in what can be read twice; give the start of its id instead";
         return Err(wrong(format!("`{typed}` {reason}")));
     }
+    if inputs.hosts() > 1 {
+        let reason = "names a session of one machine, and each has its own clock; \
+                      select the machine with --host NAME";
+        return Err(wrong(format!("`{typed}` {reason}")));
+    }
     let newest = newest(place, inputs)?;
     match newest.get(place - 1) {
         Some(session) => Ok(session.id.to_string()),
@@ -54,15 +59,16 @@ pub(super) fn session_at(typed: &str, place: usize, inputs: &RecordInputs<'_>) -
 /// Finds the newest sessions of the inputs, the newest first.
 fn newest(most: usize, inputs: &RecordInputs<'_>) -> Result<Vec<StartedSession>> {
     let everything = Filter::new();
-    let reversed = inputs.list.iter().map(|it| it.open_reverse(&everything));
+    let number = inputs.list.len();
+    let reversed = inputs.list.iter();
+    let reversed = reversed.map(|it| it.open_reverse(&everything, number));
     let reversed: Option<Vec<_>> = reversed.collect();
     let is_reversed = reversed.is_some();
     // What cannot be opened is reported when the records are read.
     let mut merged = if let Some(reversed) = reversed {
         Merged::new(reversed.into_iter().filter_map(Result::ok))
     } else {
-        let opened = inputs.list.iter();
-        let opened = opened.filter_map(|input| input.open(&everything).ok());
+        let opened = inputs.open_some(&everything).into_iter();
         Merged::new(opened.map(|opened: OpenInput<'_>| opened.input))
     };
     let mut newest = NewestSessions::new(most);

@@ -19,11 +19,13 @@ pub(crate) fn of_processes(filter: Filter, inputs: &RecordInputs<'_>) -> Result<
     // All records: a process may have begun before the range of time.
     let everything = Filter::new();
     let rereadable = inputs.list.iter().filter(|input| input.is_rereadable());
+    let number = inputs.list.len();
     // What cannot be opened is reported when the records are read.
     let opened = rereadable.filter_map(|input| input.open(&everything).ok());
-    let opened = opened.map(|opened: OpenInput<'_>| opened.input);
+    let opened = opened.map(|opened: OpenInput<'_>| opened.within_limit(number).input);
     let part = search.empty();
     let empty = || part.empty();
-    Merged::new(opened).fold(&mut search, empty, |_| Ok::<(), Error>(()))?;
+    let mut all = Merged::new(opened).in_turn();
+    all.fold(&mut search, empty, |_| Ok::<(), Error>(()))?;
     Ok(filter.of_processes(search))
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 
 use super::super::sanitize::{Excerpt, Sanitized};
-use super::inputs::InputLabels;
+use super::labels::InputLabels;
 use localtel::read::raw::OrderedType;
 use localtel::read::{Damage, DamageKind};
 

@@ -1,14 +1,14 @@
 //! Selects the location that a command works on: its options on the command line, and the list of
-//! applications if they name none. `all` selects several locations, for commands that only read.
-//! The library's `admin` defines locations.
+//! applications if they name none. `all` selects several locations, for commands that only read,
+//! and `tree` what other machines recorded. The library's `admin` defines locations.
 
 mod all;
+mod name_pattern;
+mod tree;
 
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 
 use clap::Args;
-use regex::Regex;
 
 use localtel::admin::{Environment, Location, Profile, Selection, ShellWord, Source};
 use localtel::{Error, ErrorKind};
@@ -17,62 +17,25 @@ use super::failure::Failure;
 use super::quantity::size;
 use super::time::{Zone, moment};
 pub(crate) use all::{AllLocations, LeftOut, Selected, empty_root, find_all};
+pub(crate) use name_pattern::{HostPattern, NamePattern};
+pub(crate) use tree::{TreeLogs, find_tree, refuse_tree, tree_at};
 
 /// Options that select the location.
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Location")]
 pub(crate) struct SelectionArgs {
-    /// Application; optional if only one has telemetry. Commands that read take several,
-    /// also as a pattern such as `bill*`, and all if none is named
+    /// Application, also a pattern such as `bill*` [default: all, or the only one]
     #[arg(long, value_name = "NAME", global = true)]
     pub(crate) app: Vec<NamePattern>,
-    /// Telemetry directory [default: the application's]
+    /// Telemetry directory, or a tree [default: the application's]
     #[arg(long, value_name = "DIR", global = true)]
     pub(crate) dir: Option<PathBuf>,
+    /// Machine in a tree, also as a pattern; may be repeated
+    #[arg(long, value_name = "NAME", global = true)]
+    pub(crate) host: Vec<HostPattern>,
     /// Profile, which has its own records and consent [default: default]
     #[arg(long, value_name = "NAME", global = true)]
     pub(crate) profile: Option<Profile>,
-}
-
-/// The name of an application, or a pattern of names.
-#[derive(Debug, Clone)]
-pub(crate) enum NamePattern {
-    /// One name.
-    Name(Source),
-    /// The text and the expression of a pattern: `*` stands for any characters, `?` for one.
-    Pattern(String, Regex),
-}
-
-impl FromStr for NamePattern {
-    type Err = Error;
-
-    fn from_str(text: &str) -> Result<Self, Error> {
-        if !text.contains(['*', '?']) {
-            return text.parse().map(Self::Name);
-        }
-        let expression = regex::escape(text).replace(r"\*", ".*").replace(r"\?", ".");
-        let expression = Regex::new(&format!("^{expression}$"));
-        let expression =
-            expression.map_err(|error| Error::invalid("pattern", error.to_string()))?;
-        Ok(Self::Pattern(text.to_owned(), expression))
-    }
-}
-
-impl NamePattern {
-    fn matches(&self, name: &str) -> bool {
-        match self {
-            Self::Name(source) => source.as_str() == name,
-            Self::Pattern(_, expression) => expression.is_match(name),
-        }
-    }
-
-    /// Returns the name or the pattern as it was typed.
-    pub(crate) fn as_str(&self) -> &str {
-        match self {
-            Self::Name(source) => source.as_str(),
-            Self::Pattern(text, _) => text,
-        }
-    }
 }
 
 impl SelectionArgs {
@@ -82,9 +45,22 @@ impl SelectionArgs {
         let applications = self.app.iter().map(|name| flag("--app", name.as_str()));
         let directory = self.dir.iter();
         let directory = directory.map(|path| flag("--dir", &path.display().to_string()));
+        let hosts = self.host.iter().map(|name| flag("--host", name.as_str()));
         let profile = self.profile.iter();
         let profile = profile.map(|name| flag("--profile", name.as_str()));
-        applications.chain(directory).chain(profile).collect()
+        let flags = applications.chain(directory).chain(hosts).chain(profile);
+        flags.collect()
+    }
+
+    /// Returns an error if a machine is named where there is no tree.
+    pub(crate) fn check_no_host(&self) -> Result<(), Failure> {
+        match self.host.first() {
+            None => Ok(()),
+            Some(_) => Err(
+                Failure::usage("only a tree has records of several machines")
+                    .hint("name the tree with --dir FLEET, or leave out --host"),
+            ),
+        }
     }
 
     /// Returns the selection of one location.
@@ -148,6 +124,8 @@ pub(crate) fn find(
     environment: &Environment,
     zone: Zone,
 ) -> Result<Location, Failure> {
+    refuse_tree(args, environment)?;
+    args.check_no_host()?;
     let selection = args.of_one()?;
     let Some(location) = Location::find(&selection, environment)? else {
         return find_only(args, environment, zone);

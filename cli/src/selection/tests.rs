@@ -16,6 +16,7 @@ fn named(app: Option<&str>, dir: Option<&str>, profile: Option<&str>) -> Selecti
         app: app.map(|name| name.parse().unwrap()).into_iter().collect(),
         dir: dir.map(PathBuf::from),
         profile: profile.map(|name| name.parse().unwrap()),
+        host: Vec::new(),
     }
 }
 

@@ -3,23 +3,47 @@
 
 use std::io::Write;
 
+use super::super::columns::HostKey;
 use super::super::foreign::NO_SESSION;
-use super::super::reading::{InputLabels, OpenInput, RecordInputs, Rewritten, UnreadCounts};
-use super::super::sanitize::Sanitized;
+use super::super::reading::{InputLabels, RecordInputs, Rewritten, UnreadCounts};
 use localtel::admin::note_withdrawn;
 use localtel::read::raw::{FilterVerdict, RawRecord};
-use localtel::read::tally::{SessionList, SessionTally};
+use localtel::read::tally::{RecordedSession, SessionList, SessionTally};
 use localtel::read::{Damage, Filter, Fold, Line, Merged, Notice};
 use localtel::{Error, Result};
 
 /// The sessions of the records that match, and what could not be read.
 pub(super) struct CountedSessions {
     pub(super) list: SessionList,
+    /// The machines that recorded them.
+    pub(super) hosts: Hosts,
     pub(super) unread: UnreadCounts,
     /// Number of inputs that could not be opened.
     pub(super) failures: usize,
     /// Number of records that match and have no session.
     pub(super) without_session: u64,
+}
+
+/// The machines that recorded sessions, where they are known.
+#[derive(Default)]
+pub(super) struct Hosts {
+    labels: InputLabels,
+    /// Number of different ones.
+    pub(super) number: usize,
+}
+
+impl Hosts {
+    fn of(labels: &InputLabels, number: usize) -> Self {
+        Self {
+            labels: labels.clone(),
+            number,
+        }
+    }
+
+    /// Returns the machine of a session. Its name may be hostile.
+    pub(super) fn host(&self, session: &RecordedSession) -> Option<&str> {
+        self.labels.host(session.input)
+    }
 }
 
 /// Counts the sessions of all inputs. An error of the only input is returned, and those of several
@@ -29,21 +53,11 @@ pub(super) fn count(
     filter: &Filter,
     stderr: &mut dyn Write,
 ) -> Result<CountedSessions> {
-    let mut opened: Vec<OpenInput<'_>> = Vec::new();
     // All records, since the first ones of a session say what it is.
-    let everything = Filter::new();
-    for named in &inputs.list {
-        match named.open(&everything) {
-            Ok(input) => opened.push(input),
-            Err(error) if inputs.list.len() == 1 => return Err(error),
-            // A closed stderr is not an error.
-            Err(error) => drop(writeln!(stderr, "{}", Sanitized(&error.chain()))),
-        }
-    }
-    let failures = inputs.list.len() - opened.len();
+    let (opened, failures) = inputs.open(&Filter::new(), stderr)?;
     let labels = InputLabels::of_opened(&opened, inputs.is_named());
     let directories: Vec<_> = opened.iter().map(|it| it.named.directory()).collect();
-    let mut merged = Merged::new(opened.into_iter().map(|opened| opened.input));
+    let mut merged = Merged::new(opened.into_iter().map(|opened| opened.input)).in_turn();
     let empty = || {
         let part = MatchingSessions::new(filter, labels.clone());
         Rewritten::new(part, labels.rewriters())
@@ -57,7 +71,11 @@ pub(super) fn count(
         }
     }
     Ok(CountedSessions {
-        list: counted.tally.finish(),
+        list: match inputs.host_key() {
+            HostKey::Property => counted.tally.finish(),
+            HostKey::Machine => counted.tally.finish_elsewhere(),
+        },
+        hosts: Hosts::of(&labels, inputs.hosts()),
         unread: counted.unread,
         failures,
         without_session: counted.without_session,

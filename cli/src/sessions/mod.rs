@@ -106,6 +106,7 @@ fn write(
         SessionFormat::Table if listed.is_empty() => Vec::new(),
         SessionFormat::Table => table::table(
             listed,
+            &counted.hosts,
             &TableStyle {
                 zone,
                 sink: screen.sink,
@@ -113,9 +114,9 @@ fn write(
                 cells: screen.cells(),
             },
         ),
-        SessionFormat::Csv => data::csv(listed, zone, screen.sink),
-        SessionFormat::Tsv => data::tsv(listed, zone, screen.sink),
-        SessionFormat::Json => data::json(listed, &counted.list),
+        SessionFormat::Csv => data::csv(listed, &counted.hosts, zone, screen.sink),
+        SessionFormat::Tsv => data::tsv(listed, &counted.hosts, zone, screen.sink),
+        SessionFormat::Json => data::json(listed, counted),
     };
     let stdout: &mut dyn Write = match &mut pager {
         Some(pager) => pager,

@@ -10,6 +10,7 @@ use super::super::quantity::length;
 use super::super::sanitize::{Sanitized, push};
 use super::super::screen::OutputKind;
 use super::super::time::{Zone, moment};
+use super::counting::Hosts;
 use localtel::Level;
 use localtel::read::tally::{RecordedSession, SessionEnding};
 
@@ -61,8 +62,8 @@ impl SessionColumn {
 }
 
 /// Returns the table of sessions, in their order.
-pub(super) fn table(sessions: &[&RecordedSession], style: &TableStyle) -> Vec<u8> {
-    let mut columns = columns(sessions, style);
+pub(super) fn table(sessions: &[&RecordedSession], hosts: &Hosts, style: &TableStyle) -> Vec<u8> {
+    let mut columns = columns(sessions, hosts, style);
     if style.sink == OutputKind::Terminal {
         fit(&mut columns, style.cells);
     }
@@ -90,7 +91,7 @@ pub(super) fn table(sessions: &[&RecordedSession], style: &TableStyle) -> Vec<u8
 }
 
 /// Returns the columns, without those that have nothing to say.
-fn columns(sessions: &[&RecordedSession], style: &TableStyle) -> Vec<SessionColumn> {
+fn columns(sessions: &[&RecordedSession], hosts: &Hosts, style: &TableStyle) -> Vec<SessionColumn> {
     use CellAlignment::{Left, Right};
     let plain = Paint::default();
     let column = |heading, alignment, cell: &dyn Fn(&RecordedSession) -> (String, Paint)| {
@@ -108,6 +109,11 @@ fn columns(sessions: &[&RecordedSession], style: &TableStyle) -> Vec<SessionColu
         }),
         column("LENGTH", Right, &|it| text(&shown_length(it.length()))),
     ];
+    if hosts.number > 1 {
+        columns.push(column("HOST", Left, &|it| {
+            text(hosts.host(it).unwrap_or("-"))
+        }));
+    }
     let first = sessions.first().map(|first| &first.application);
     if sessions.iter().any(|it| Some(&it.application) != first) {
         columns.push(column("APP", Left, &|it| text(&it.application)));
@@ -172,7 +178,7 @@ fn shown_length(spent: Duration) -> String {
 
 /// Cuts the names that make the rows wider than the screen.
 fn fit(columns: &mut [SessionColumn], cells: usize) {
-    for heading in ["APP", "VERSION"] {
+    for heading in ["HOST", "APP", "VERSION"] {
         let between = BETWEEN.len() * columns.len().saturating_sub(1);
         let used = columns.iter().map(|column| column.wide).sum::<usize>() + between;
         let named = columns.iter_mut().find(|column| column.heading == heading);

@@ -1,5 +1,6 @@
 use std::fs;
 
+use super::counting::Hosts;
 use super::*;
 use crate::cells::coloured_width;
 use crate::reading::NamedInput;
@@ -184,7 +185,7 @@ fn a_table_on_a_terminal_has_its_width_and_its_days() {
         styles: Styles::new(Colour::On),
         cells: 80,
     };
-    let shown = String::from_utf8(table::table(&sessions, &style)).unwrap();
+    let shown = String::from_utf8(table::table(&sessions, &Hosts::default(), &style)).unwrap();
     let widths = shown.lines().map(coloured_width);
     assert_eq!(widths.max(), Some(80), "{shown}");
     let days = shown.lines().filter(|line| line.contains("UTC"));

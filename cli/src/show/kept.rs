@@ -124,7 +124,7 @@ impl Fold for KeptLines<'_> {
         let others = self.lines.len().saturating_sub(self.count);
         let view = &self.shown.line_filter.view;
         for line in self.lines.drain(..).skip(others) {
-            let label = self.shown.labels.column(line.input);
+            let label = self.shown.labels.row(line.input);
             let (mut shown, mut day) = (Vec::new(), None);
             // It was read before.
             let record = line.rewritten.as_ref().unwrap_or(&line.bytes);

@@ -334,7 +334,8 @@ impl<'a> Show<'a> {
         out: &mut dyn Write,
     ) -> std::result::Result<(), OutputStop> {
         let filter = &self.shown.line_filter.filter;
-        let reversed = opened.iter().filter_map(|it| it.named.open_reverse(filter));
+        let inputs = opened.iter();
+        let reversed = inputs.filter_map(|it| it.named.open_reverse(filter, opened.len()));
         let mut merged = Merged::new(reversed.collect::<Result<Vec<_>>>()?);
         let LineLimit::Last(count) = self.lines else {
             let empty = self.empty();

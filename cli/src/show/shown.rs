@@ -113,7 +113,7 @@ impl<'a> ShownLines<'a> {
     pub(super) fn push(&mut self, line: &[u8], raw: &RawRecord<'_>) {
         let view = &self.line_filter.view;
         self.begin(view.day_of(|| raw.time()));
-        let label = self.labels.column(self.input);
+        let label = self.labels.row(self.input);
         view.push(&mut self.bytes, label, line, raw);
     }
 

@@ -4,7 +4,9 @@
 use std::io::Write;
 use std::path::Path;
 
-use super::super::reading::{InputLabels, NamedInput, OpenInput, RecordInputs};
+use super::super::reading::{
+    InputLabels, NamedInput, OpenInput, RecordInputs, open_directory, within_limit,
+};
 use super::super::sanitize::Sanitized;
 use super::args::{LineLimit, ShowArgs};
 use super::cursor::SavedCursor;
@@ -23,7 +25,9 @@ pub(super) fn open<'a>(
     let (mut opened, mut awaited) = (Vec::new(), Vec::new());
     for named in &inputs.list {
         match named.open(filter) {
-            Ok(input) => opened.push(input),
+            // What is followed stays open.
+            Ok(input) if args.follow => opened.push(input),
+            Ok(input) => opened.push(input.within_limit(inputs.list.len())),
             Err(error) if args.follow && error.is_not_found() => {
                 if let Some(path) = named.directory() {
                     let text = format!("waiting for {}, which does not exist yet", path.display());
@@ -49,16 +53,18 @@ pub(super) fn resume(
     let Some(cursor) = cursor else { return Ok(()) };
     let names: Vec<&NamedInput> = opened.iter().map(|one| one.named).collect();
     let labels = InputLabels::of_directories(&names, false);
+    let inputs = opened.len();
     for (number, one) in opened.iter_mut().enumerate() {
-        let (MergeInput::Reader(reader), Some(path)) = (&mut one.input, one.named.directory())
-        else {
+        let Some(path) = one.named.directory() else {
             continue;
         };
-        if let Some(change) = cursor.resume(reader, path, filter)? {
+        let mut reader = open_directory(path, filter)?;
+        if let Some(change) = cursor.resume(&mut reader, path, filter)? {
             let text = format!("{}{}", labels.prefix(number), change.text());
             // A closed stderr is not an error.
             drop(writeln!(stderr, "{}", Sanitized(&text)));
         }
+        one.input = within_limit(reader, inputs);
     }
     Ok(())
 }
@@ -106,7 +112,7 @@ pub(super) fn start_of_shown(
     }
     let reversed = opened
         .iter()
-        .map(|opened| opened.named.open_reverse(filter));
+        .map(|it| it.named.open_reverse(filter, opened.len()));
     let Some(reversed) = reversed.collect::<Option<Vec<_>>>() else {
         return Ok(StartPoint::First);
     };
@@ -149,10 +155,7 @@ pub(super) fn from(
 ) -> Vec<OpenInput<'_>> {
     let with_start = opened.into_iter().zip(starts);
     let from_start = with_start.filter_map(|(mut opened, start)| {
-        let start = start?;
-        if let MergeInput::Reader(reader) = &mut opened.input {
-            reader.seek(start);
-        }
+        opened.input.seek(start?);
         Some(opened)
     });
     from_start.collect()

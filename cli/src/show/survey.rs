@@ -4,7 +4,7 @@
 use std::collections::HashSet;
 use std::io;
 
-use super::super::columns::Columns;
+use super::super::columns::{Columns, HostKey};
 use super::super::reading::{InputLabels, OpenInput, RecordInputs, Rewritten};
 use super::args::{ColumnChoice, ShowArgs};
 use super::cursor::SavedCursor;
@@ -23,7 +23,7 @@ pub(super) fn columns(
 ) -> Result<Columns> {
     match args.columns()? {
         ColumnChoice::None => Ok(Columns::default()),
-        ColumnChoice::Named(columns) => Ok(columns.clone()),
+        ColumnChoice::Named(columns) => columns.clone().where_host_is(inputs.host_key()),
         ColumnChoice::Seen if inputs.has_stdin() => Err(Error::invalid(
             "--columns",
             "the standard input is read once, so name the columns: `--columns time,message`",
@@ -40,11 +40,7 @@ fn seen_columns(
     start: StartPoint,
 ) -> Result<Columns> {
     // What cannot be opened was reported.
-    let opened = inputs
-        .list
-        .iter()
-        .filter_map(|named| named.open(filter).ok());
-    let mut opened: Vec<OpenInput<'_>> = opened.collect();
+    let mut opened: Vec<OpenInput<'_>> = inputs.open_some(filter);
     // Where that is not possible was printed, too.
     resume(cursor, &mut opened, filter, &mut io::sink())?;
     let opened = match start {
@@ -57,7 +53,7 @@ fn seen_columns(
     let empty = || Rewritten::new(KeySurvey::new(filter), labels.rewriters());
     let mut survey = empty();
     merged.fold(&mut survey, empty, |_| Ok::<(), Error>(()))?;
-    survey.fold.columns()
+    survey.fold.columns(inputs.host_key())
 }
 
 /// The keys that occur, in the order of their first occurrence.
@@ -95,7 +91,7 @@ impl<'a> KeySurvey<'a> {
     /// # Errors
     ///
     /// Returns an error if there are too many keys for a table.
-    pub(super) fn columns(&self) -> Result<Columns> {
+    pub(super) fn columns(&self, host: HostKey) -> Result<Columns> {
         if self.keys.len() > KEYS_MAX {
             let reason = format!(
                 "the records have more than {KEYS_MAX} keys; name those to show: `--columns time,message`"
@@ -110,7 +106,7 @@ impl<'a> KeySurvey<'a> {
             .into_iter()
             .filter_map(|(occurs, name)| occurs.then_some(name))
             .collect();
-        Ok(Columns::with_keys(&self.keys, &more))
+        Ok(Columns::with_keys(&self.keys, &more, host))
     }
 }
 

@@ -126,7 +126,7 @@ impl RowLimit {
 }
 
 impl StatsArgs {
-    /// Returns the arguments with the session that `--session last` names.
+    /// Returns the arguments as they are for these inputs.
     ///
     /// # Errors
     ///
@@ -134,6 +134,10 @@ impl StatsArgs {
     pub(super) fn resolved(&self, inputs: &RecordInputs<'_>) -> Result<Self> {
         let mut resolved = self.clone();
         resolved.records = self.records.resolved(inputs)?;
+        let host = inputs.host_key();
+        let with_host = |columns: Columns| columns.where_host_is(host);
+        resolved.by = resolved.by.map(with_host).transpose()?;
+        resolved.field = resolved.field.map(with_host).transpose()?;
         Ok(resolved)
     }
 

@@ -7,7 +7,6 @@ use serde_json::{Map, Value};
 
 use super::super::columns::Columns;
 use super::args::BreakdownKeys;
-use super::commands::equality;
 use super::counts::{BreakdownCounts, FieldCounts, ValueKind, parts_of_values};
 use super::numbers::Quantiles;
 use super::overview::SummingUp;
@@ -117,7 +116,7 @@ fn row(
     let conditions = by
         .iter()
         .zip(&values)
-        .map(|(key, value)| equality(key, value));
+        .map(|(key, value)| facts.commands.equality(key, value));
     let numbers = keys.of.as_ref().map(|_| Quantiles::of(group.numbers_mut()));
     let place = group.example();
     BreakdownRow {

@@ -1,5 +1,6 @@
 //! The commands that list the records behind a figure.
 
+use super::super::columns::HostKey;
 use localtel::admin::ShellWord;
 
 /// Makes commands of `show` with the selection that was counted.
@@ -10,6 +11,8 @@ pub(super) struct ShowCommands {
     /// The range of time, and the rest of the selection.
     pub(super) range: Vec<String>,
     pub(super) selection: Vec<String>,
+    /// What the key `host` of a condition means.
+    pub(super) host: HostKey,
 }
 
 impl ShowCommands {
@@ -29,6 +32,18 @@ impl ShowCommands {
         words.extend_from_slice(&self.selection);
         words.extend(more);
         words.join(" ")
+    }
+}
+
+impl ShowCommands {
+    /// Returns a condition of equality, as a word of a command line, that selects what was counted
+    /// under that value.
+    pub(super) fn equality(&self, key: &str, value: &str) -> String {
+        if self.host.is_machine(key) && value.parse::<f64>().is_ok() {
+            // `1e3` and `1000` are different machines.
+            return ShellWord(&format!("{key}={}", quoted(value))).to_string();
+        }
+        equality(key, value)
     }
 }
 

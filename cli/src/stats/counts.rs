@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::super::columns::{Cell, CellTimes, Columns};
+use super::super::columns::{Cell, CellContext, Columns};
 use super::super::foreign::NO_SESSION;
 use super::super::reading::{InputLabels, UnreadCounts};
 use super::super::time::Zone;
@@ -48,6 +48,8 @@ pub(super) struct StatsCounts<'a> {
     /// The input of the records.
     input: usize,
     pub(super) inputs: Vec<InputCounts>,
+    /// The inputs that were counted, since a part has few of a thousand.
+    counted: Vec<usize>,
     pub(super) sessions: SessionTally,
     pub(super) answer: AnswerCounts,
     pub(super) unread: UnreadCounts,
@@ -81,6 +83,28 @@ pub(super) struct OverviewCounts {
     /// Durations by command, span or event.
     pub(super) durations: Groups,
     key: Vec<u8>,
+}
+
+/// A record that is counted.
+#[derive(Debug, Clone, Copy)]
+struct FoundRecord<'a> {
+    raw: &'a RawRecord<'a>,
+    time: Timestamp,
+    place: RecordPlace,
+    /// The machine that recorded it, if it is known.
+    host: Option<&'a str>,
+}
+
+impl<'a> FoundRecord<'a> {
+    /// Returns what cells show besides the record: its time is as in the line.
+    fn context(&self) -> CellContext<'a> {
+        let timestamp = self.raw.timestamp.bytes();
+        CellContext {
+            time: timestamp,
+            timestamp,
+            host: self.host,
+        }
+    }
 }
 
 /// The counts by keys and time.
@@ -254,6 +278,7 @@ impl<'a> StatsCounts<'a> {
             inputs: std::iter::repeat_with(InputCounts::default)
                 .take(inputs)
                 .collect(),
+            counted: Vec::new(),
             sessions: SessionTally::default(),
             answer: match plan.question {
                 StatsQuestion::Overview => AnswerCounts::Overview(OverviewCounts::default()),
@@ -283,22 +308,36 @@ impl<'a> StatsCounts<'a> {
         }
     }
 
+    /// Returns the counts of the input of the records.
+    fn input_counts(&mut self) -> Option<&mut InputCounts> {
+        if self.counted.last() != Some(&self.input) {
+            self.counted.push(self.input);
+        }
+        self.inputs.get_mut(self.input)
+    }
+
     fn count(&mut self, line: Line<'_>, raw: &RawRecord<'_>) {
         let place = RecordPlace {
             input: self.input,
             position: line.position(),
         };
         let time = raw.time();
-        if let Some(counts) = self.inputs.get_mut(self.input) {
+        if let Some(counts) = self.input_counts() {
             counts.levels.add(raw.level);
             counts.add_times((time, time));
         }
+        let found = FoundRecord {
+            raw,
+            time,
+            place,
+            host: self.labels.host(self.input),
+        };
         match (&mut self.answer, &self.plan.question) {
             (AnswerCounts::Overview(counts), _) => counts.add(raw, time, place),
             (AnswerCounts::Breakdown(counts), StatsQuestion::Breakdown(keys)) => {
-                counts.add((raw, time, place), keys, self.plan.zone, &mut self.unread);
+                counts.add(found, keys, self.plan.zone, &mut self.unread);
             }
-            (AnswerCounts::Field(counts), StatsQuestion::Field(key)) => counts.add(raw, place, key),
+            (AnswerCounts::Field(counts), StatsQuestion::Field(key)) => counts.add(found, key),
             (AnswerCounts::Breakdown(_) | AnswerCounts::Field(_), _) => {}
         }
     }
@@ -374,11 +413,14 @@ impl OverviewCounts {
 impl BreakdownCounts {
     fn add(
         &mut self,
-        (raw, time, place): (&RawRecord<'_>, Timestamp, RecordPlace),
+        found: FoundRecord<'_>,
         keys: &BreakdownKeys,
         zone: Zone,
         unread: &mut UnreadCounts,
     ) {
+        let FoundRecord {
+            raw, time, place, ..
+        } = found;
         let number = match keys.of.as_ref().map(|key| (key, find_property(raw, key))) {
             Some((_, Some(RawValue::Number(number)))) => number.parse().ok(),
             Some((key, Some(_))) => {
@@ -397,7 +439,7 @@ impl BreakdownCounts {
             self.key.extend_from_slice(&start.to_key());
         }
         if let Some(columns) = &keys.by
-            && !push_values(&mut self.key, columns, raw)
+            && !push_values(&mut self.key, columns, found)
         {
             self.without_key += 1;
             return;
@@ -442,26 +484,21 @@ impl BreakdownCounts {
 const QUARTER: i64 = 15 * 60;
 
 /// Adds the values of these keys. Returns `false` if one is missing.
-fn push_values(key: &mut Vec<u8>, columns: &Columns, raw: &RawRecord<'_>) -> bool {
-    columns.cells(raw, times_of(raw)).iter().all(|cell| {
-        key.push(SEPARATOR);
-        key.extend_from_slice(cell.to_text().as_bytes());
-        !cell.is_empty()
-    })
-}
-
-/// Returns the time of a record as it is in its line.
-fn times_of<'a>(raw: &RawRecord<'a>) -> CellTimes<'a> {
-    let timestamp = raw.timestamp.bytes();
-    CellTimes {
-        time: timestamp,
-        timestamp,
-    }
+fn push_values(key: &mut Vec<u8>, columns: &Columns, found: FoundRecord<'_>) -> bool {
+    columns
+        .cells(found.raw, found.context())
+        .iter()
+        .all(|cell| {
+            key.push(SEPARATOR);
+            key.extend_from_slice(cell.to_text().as_bytes());
+            !cell.is_empty()
+        })
 }
 
 impl FieldCounts {
-    fn add(&mut self, raw: &RawRecord<'_>, place: RecordPlace, key: &Columns) {
-        let cells = key.cells(raw, times_of(raw));
+    fn add(&mut self, found: FoundRecord<'_>, key: &Columns) {
+        let FoundRecord { raw, place, .. } = found;
+        let cells = key.cells(raw, found.context());
         let Some(cell) = cells.first().filter(|cell| !cell.is_empty()) else {
             self.without_key += 1;
             return;
@@ -522,7 +559,7 @@ impl Fold for StatsCounts<'_> {
     }
 
     fn damage(&mut self, damage: Damage) {
-        if let Some(counts) = self.inputs.get_mut(self.input) {
+        if let Some(counts) = self.input_counts() {
             match damage.kind {
                 DamageKind::Missing { .. }
                 | DamageKind::NotAFile
@@ -547,8 +584,11 @@ impl Fold for StatsCounts<'_> {
     }
 
     fn merge(&mut self, later: &mut Self) {
-        for (own, later) in self.inputs.iter_mut().zip(&mut later.inputs) {
-            own.merge(later);
+        for input in later.counted.drain(..) {
+            let counts = (self.inputs.get_mut(input), later.inputs.get_mut(input));
+            if let (Some(own), Some(later)) = counts {
+                own.merge(later);
+            }
         }
         match (&mut self.answer, &mut later.answer) {
             (AnswerCounts::Overview(own), AnswerCounts::Overview(later)) => own.merge(later),

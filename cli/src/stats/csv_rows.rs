@@ -152,6 +152,32 @@ impl OverviewLine<'_> {
     }
 }
 
+/// Returns the lines of applications and machines.
+fn recorders(overview: &Overview) -> impl Iterator<Item = OverviewLine<'_>> {
+    let stamp = |time: Option<Timestamp>| time.map(|time| time.to_string()).unwrap_or_default();
+    let applications = overview.applications.iter().map(move |row| OverviewLine {
+        row: "application".to_owned(),
+        application: &row.name,
+        records: row.sums.records,
+        errors: row.sums.errors,
+        first: stamp(row.sums.first),
+        last: stamp(row.sums.last),
+        ..OverviewLine::default()
+    });
+    let hosts = overview.hosts.iter().flat_map(|hosts| &hosts.rows);
+    let hosts = hosts.map(move |row| OverviewLine {
+        row: "host".to_owned(),
+        name: &row.host,
+        records: row.sums.records,
+        errors: row.sums.errors,
+        first: stamp(row.sums.first),
+        last: stamp(row.sums.last),
+        show: &row.show,
+        ..OverviewLine::default()
+    });
+    applications.chain(hosts)
+}
+
 fn overview_rows(overview: &Overview) -> CsvTable {
     let mut headings: Vec<String> = [
         "row",
@@ -166,16 +192,6 @@ fn overview_rows(overview: &Overview) -> CsvTable {
     .to_vec();
     headings.extend(FIGURES.map(|name| format!("{name}_ms")));
     headings.push("show".to_owned());
-    let stamp = |time: Option<Timestamp>| time.map(|time| time.to_string()).unwrap_or_default();
-    let applications = overview.applications.iter().map(|row| OverviewLine {
-        row: "application".to_owned(),
-        application: &row.name,
-        records: row.records,
-        errors: row.errors,
-        first: stamp(row.first),
-        last: stamp(row.last),
-        ..OverviewLine::default()
-    });
     let buckets = overview.over_time.iter().flat_map(|rows| &rows.buckets);
     let buckets = buckets.map(|bucket| OverviewLine {
         row: "time".to_owned(),
@@ -215,7 +231,7 @@ fn overview_rows(overview: &Overview) -> CsvTable {
         show: &row.show,
         ..OverviewLine::default()
     });
-    let lines = applications
+    let lines = recorders(overview)
         .chain(buckets)
         .chain(events)
         .chain(errors)

@@ -14,8 +14,10 @@ mod html;
 mod numbers;
 mod overview;
 mod period;
+mod recorders;
 mod text;
 
+use super::columns::HostKey;
 use super::exit::Exit;
 use super::explain::Explanation;
 use super::failure::Failure;
@@ -94,6 +96,7 @@ pub(crate) fn run(
                 }
             },
             selection: args.records.typed(),
+            host: source.inputs.host_key(),
         },
     };
     let counted = run.count(range, screen)?;
@@ -153,7 +156,7 @@ impl Run<'_> {
         let labels = InputLabels::of_opened(&opened, false);
         let directories: Vec<_> = opened.iter().map(|it| it.named.directory()).collect();
         let number = opened.len();
-        let mut merged = Merged::new(opened.into_iter().map(|opened| opened.input));
+        let mut merged = Merged::new(opened.into_iter().map(|opened| opened.input)).in_turn();
         let empty = || {
             let counts = StatsCounts::new(&plan, labels.clone(), number);
             Rewritten::new(counts, labels.rewriters())
@@ -221,7 +224,10 @@ impl Run<'_> {
                 StatsAnswer::Field(FieldSummary::new(counted, key, &facts))
             }
             (AnswerCounts::Overview(counted), _) => {
-                let sessions = counts.sessions.finish();
+                let sessions = match self.source.inputs.host_key() {
+                    HostKey::Property => counts.sessions.finish(),
+                    HostKey::Machine => counts.sessions.finish_elsewhere(),
+                };
                 let overview = Overview::new(counted, &counts.inputs, &sessions, &facts);
                 StatsAnswer::Overview(Box::new(overview))
             }

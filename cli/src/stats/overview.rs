@@ -9,6 +9,7 @@ use super::commands::{ShowCommands, equality};
 use super::counts::{InputCounts, KeyKind, OverviewCounts, parts_of_key};
 use super::numbers::Quantiles;
 use super::period::{ClockPeriod, PeriodStart};
+use super::recorders::{ApplicationRow, HostRow, applications, hosts};
 use localtel::Level;
 use localtel::read::tally::{
     Distribution, Group, Groups, LevelCounts, SessionEnding, SessionList, Timeline, VersionSessions,
@@ -24,6 +25,9 @@ pub(super) struct Overview {
     pub(super) levels: LevelRow,
     pub(super) missing: Missing,
     pub(super) applications: Vec<ApplicationRow>,
+    /// The machines that recorded, where they are known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) hosts: Option<RowsOf<HostRow>>,
     pub(super) over_time: Option<TimeRows>,
     pub(super) events: RowsOf<EventRow>,
     pub(super) errors: RowsOf<ErrorRow>,
@@ -103,24 +107,6 @@ impl LevelRow {
     pub(super) fn others(self) -> u64 {
         self.info + self.debug + self.trace
     }
-}
-
-/// The records of one application and profile.
-#[derive(Debug, Serialize)]
-pub(super) struct ApplicationRow {
-    pub(super) name: String,
-    pub(super) records: u64,
-    pub(super) first: Option<Timestamp>,
-    pub(super) last: Option<Timestamp>,
-    pub(super) errors: u64,
-    pub(super) warnings: u64,
-    pub(super) unreadable: u64,
-    pub(super) gaps: u64,
-    pub(super) sessions: u64,
-    pub(super) without_end: u64,
-    /// Events that were dropped, refused or lost.
-    pub(super) lost: u64,
-    pub(super) versions: Vec<String>,
 }
 
 /// The first rows of a table.
@@ -231,6 +217,7 @@ impl Overview {
             levels: LevelRow::of(&levels),
             missing: Missing::of(inputs, sessions.losses()),
             applications: applications(inputs, sessions, facts.labels),
+            hosts: host_rows(inputs, sessions, facts),
             over_time: times.map(|times| TimeRows::new(&counts.timeline, times, facts)),
             events: events(counts.events, facts),
             errors: errors(counts.errors, facts),
@@ -240,6 +227,14 @@ impl Overview {
             storage: facts.storage.to_vec(),
             show: facts.commands.with([]),
         }
+    }
+}
+
+impl Overview {
+    /// Returns the machines, if there are several.
+    pub(super) fn several_hosts(&self) -> Option<&RowsOf<HostRow>> {
+        let hosts = self.hosts.as_ref();
+        hosts.filter(|hosts| hosts.rows.len() + hosts.more_rows > 1)
     }
 }
 
@@ -285,41 +280,28 @@ impl SessionRow {
     }
 }
 
-fn applications(
+/// Returns the machines with the most errors, where machines are known.
+fn host_rows(
     inputs: &[InputCounts],
     sessions: &SessionList,
-    labels: &InputLabels,
-) -> Vec<ApplicationRow> {
-    let rows = inputs.iter().enumerate();
-    let rows = rows.map(|(number, counts)| ApplicationRow {
-        name: labels.name(number).to_owned(),
-        records: counts.levels.total(),
-        first: counts.times.map(|(first, _)| first),
-        last: counts.times.map(|(_, last)| last),
-        errors: counts.levels.of(Level::Error),
-        warnings: counts.levels.of(Level::Warn),
-        unreadable: counts.unreadable,
-        gaps: counts.gaps,
-        sessions: 0,
-        without_end: 0,
-        lost: 0,
-        versions: Vec::new(),
-    });
-    let mut rows: Vec<ApplicationRow> = rows.collect();
-    for session in sessions.sessions() {
-        let Some(row) = rows.get_mut(session.input) else {
-            continue;
-        };
-        row.sessions += 1;
-        row.without_end += u64::from(session.ending == SessionEnding::WithoutEnd);
-        row.lost += session.losses.total();
-        if let Some(version) = &session.version
-            && !row.versions.contains(version)
-        {
-            row.versions.push(version.clone());
-        }
+    facts: &SummingUp<'_>,
+) -> Option<RowsOf<HostRow>> {
+    let mut sums = hosts(inputs, sessions, facts.labels);
+    if sums.is_empty() {
+        return None;
     }
-    rows
+    let more_rows = sums.len().saturating_sub(facts.rows_max);
+    sums.truncate(facts.rows_max);
+    let rows = sums.into_iter().map(|(host, sums)| HostRow {
+        show: facts.commands.with([facts.commands.equality("host", host)]),
+        host: host.to_owned(),
+        sums,
+    });
+    Some(RowsOf {
+        rows: rows.collect(),
+        more_rows,
+        uncounted_records: 0,
+    })
 }
 
 /// Returns the first rows of groups in that order, the greatest first; equal ones by their name.

@@ -18,12 +18,13 @@ use std::io::Write;
 use self::evidence::Evidence;
 use self::parts::{SelectionPart, parts_of};
 use super::args::MatchArgs;
-use super::inputs::{InputLabels, OpenInput, RecordInputs};
+use super::inputs::RecordInputs;
+use super::labels::InputLabels;
 use super::streams::Rewritten;
 use crate::time::Zone;
+use localtel::Error;
 use localtel::read::raw::{FilterVerdict, RawRecord};
 use localtel::read::{Damage, Filter, Fold, Line, Merged, Timestamp};
-use localtel::{Error, Result};
 
 /// The parts of a selection that no record matched.
 #[derive(Debug)]
@@ -49,13 +50,13 @@ impl EmptySelection {
         }
         // All records, to know what there is outside of the range.
         let everything = Filter::new();
-        let opened = inputs.list.iter().map(|input| input.open(&everything));
+        let opened = inputs.open_some(&everything);
         // An error here only costs the reasons.
-        let Ok(opened) = opened.collect::<Result<Vec<OpenInput<'_>>>>() else {
+        if opened.len() < inputs.list.len() {
             return false;
-        };
+        }
         let labels = InputLabels::of_opened(&opened, false);
-        let mut merged = Merged::new(opened.into_iter().map(|opened| opened.input));
+        let mut merged = Merged::new(opened.into_iter().map(|opened| opened.input)).in_turn();
         let empty = || Rewritten::new(self.fold(), labels.rewriters());
         let mut reasons = empty();
         let read = merged.fold(&mut reasons, empty, |_| Ok::<(), Error>(()));

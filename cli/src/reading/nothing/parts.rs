@@ -95,12 +95,12 @@ pub(super) fn parts_of(args: &MatchArgs, filter: &Filter) -> Vec<SelectionPart> 
         let kind = PartKind::Condition(term.clone());
         add(kind, term.to_string(), filter);
     }
-    for term in &args.has {
+    for term in args.has() {
         let typed = format!("--has {}", ShellWord(&term.to_string()));
         let filter = Filter::new().term(term.clone());
         add(PartKind::Has(term.clone()), typed, filter);
     }
-    for term in &args.lacks {
+    for term in args.lacks() {
         let typed = format!("--lacks {}", ShellWord(&term.to_string()));
         let filter = Filter::new().term(term.clone());
         add(PartKind::Lacks(term.clone()), typed, filter);

@@ -3,12 +3,13 @@
 
 use super::super::super::quantity::{age, count, round_size, size};
 use super::super::numbers::share;
-use super::super::overview::{ApplicationRow, Missing, Overview, StorageRow};
+use super::super::overview::{Missing, Overview, StorageRow};
 use super::super::period::per_word;
+use super::super::recorders::RecordSums;
 use super::super::text::{self, TextStyle};
 use super::escape::Markup;
 use super::rankings::{durations, errors, events};
-use super::section::PageSection;
+use super::section::{PageSection, draw_left_out};
 use super::svg::grouped;
 use super::table::{CellKind, PageCell, PageTable};
 use super::timeline::over_time;
@@ -30,9 +31,19 @@ pub(super) fn sections(overview: &Overview, style: TextStyle) -> Vec<PageSection
             "applications",
             "Applications",
             move |markup| {
-                applications(&overview.applications, style, markup);
+                let rows = overview.applications.iter();
+                let rows = rows.map(|row| (&row.name, &row.sums));
+                sums(("Application", "application"), rows, style, markup);
             },
         ));
+    }
+    if let Some(hosts) = overview.several_hosts() {
+        let section = PageSection::new("hosts", "Machines", move |markup| {
+            let rows = hosts.rows.iter().map(|row| (&row.host, &row.sums));
+            sums(("Host", "machine"), rows, style, markup);
+            draw_left_out(hosts.more_rows, hosts.uncounted_records, markup);
+        });
+        sections.push(section.made_by(["--by host".to_owned()]));
     }
     if let Some(rows) = &overview.over_time {
         let per = per_word(rows.bucket_seconds).map(|word| format!("--per {word}"));
@@ -172,11 +183,17 @@ fn missing(missing: Missing, markup: &mut Markup) {
     table.draw(markup);
 }
 
-fn applications(rows: &[ApplicationRow], style: TextStyle, markup: &mut Markup) {
+fn sums<'a>(
+    (heading, noun): (&'static str, &str),
+    rows: impl Iterator<Item = (&'a String, &'a RecordSums)>,
+    style: TextStyle,
+    markup: &mut Markup,
+) {
+    let caption = format!("The records of each {noun}, and what is missing of them");
     let mut table = PageTable::new(
-        "The records of each application, and what is missing of them",
+        &caption,
         [
-            ("Application", CellKind::Name),
+            (heading, CellKind::Name),
             ("Records", CellKind::Number),
             ("Errors", CellKind::Number),
             ("Warnings", CellKind::Number),
@@ -187,19 +204,19 @@ fn applications(rows: &[ApplicationRow], style: TextStyle, markup: &mut Markup) 
             ("Last record", CellKind::Short),
         ],
     );
-    for row in rows {
+    for (name, sums) in rows {
         let numbers = [
-            row.records,
-            row.errors,
-            row.warnings,
-            row.sessions,
-            row.without_end,
-            row.lost,
-            row.unreadable + row.gaps,
+            sums.records,
+            sums.errors,
+            sums.warnings,
+            sums.sessions,
+            sums.without_end,
+            sums.lost,
+            sums.unreadable + sums.gaps,
         ];
         let numbers = numbers.into_iter().map(|number| grouped(number).into());
-        let cells = [row.name.clone().into()].into_iter().chain(numbers);
-        table.push(cells.chain([style.minute(row.last).into()]));
+        let cells = [name.clone().into()].into_iter().chain(numbers);
+        table.push(cells.chain([style.minute(sums.last).into()]));
     }
     table.draw(markup);
 }

@@ -8,6 +8,7 @@ use super::super::numbers::{Quantiles, share, shown};
 use super::super::overview::{
     DurationRow, ErrorRow, EventRow, LevelRow, Overview, RowsOf, TimeRows,
 };
+use super::super::recorders::{HostRow, RecordSums};
 use super::{TextStyle, left_out, list_them, named, section};
 
 /// Draws the overview.
@@ -16,6 +17,10 @@ pub(in super::super) fn overview(overview: &Overview, style: TextStyle) -> Vec<S
     let has_several = overview.applications.len() > 1;
     if has_several && overview.records > 0 {
         section(&mut lines, &applications(overview, style), style);
+    }
+    if let Some(rows) = overview.several_hosts() {
+        section(&mut lines, &hosts(rows, style), style);
+        left_out(&mut lines, rows.more_rows, rows.uncounted_records);
     }
     if let Some(rows) = &overview.over_time {
         lines.push(String::new());
@@ -141,6 +146,13 @@ pub(in super::super) fn range_of(overview: &Overview, style: TextStyle) -> Strin
         [] | [_] => String::new(),
         several => format!(" of {} applications", several.len()),
     };
+    let of = match overview.several_hosts() {
+        Some(hosts) => {
+            let machines = hosts.rows.len() + hosts.more_rows;
+            format!("{of} on {}", count(machines as u64, "machine"))
+        }
+        None => of,
+    };
     format!(
         "{} to {}  {records}{of}",
         style.minute(overview.first),
@@ -170,8 +182,22 @@ pub(in super::super) fn missing(overview: &Overview) -> String {
 }
 
 fn applications(overview: &Overview, style: TextStyle) -> Grid {
+    let rows = overview.applications.iter();
+    sums_table("APPLICATION", rows.map(|row| (&row.name, &row.sums)), style)
+}
+
+fn hosts(hosts: &RowsOf<HostRow>, style: TextStyle) -> Grid {
+    let rows = hosts.rows.iter();
+    sums_table("HOST", rows.map(|row| (&row.host, &row.sums)), style)
+}
+
+fn sums_table<'a>(
+    heading: &str,
+    rows: impl Iterator<Item = (&'a String, &'a RecordSums)>,
+    style: TextStyle,
+) -> Grid {
     let mut grid = Grid::new([
-        ("APPLICATION", Side::LeftCut),
+        (heading, Side::LeftCut),
         ("RECORDS", Side::Right),
         ("ERROR", Side::Right),
         ("WARN", Side::Right),
@@ -180,16 +206,16 @@ fn applications(overview: &Overview, style: TextStyle) -> Grid {
         ("LOST", Side::Right),
         ("LAST", Side::Left),
     ]);
-    for row in &overview.applications {
-        let last = row.last.map(|last| style.short(last));
-        let mut cells = vec![row.name.clone()];
+    for (name, sums) in rows {
+        let last = sums.last.map(|last| style.short(last));
+        let mut cells = vec![name.clone()];
         let numbers = [
-            row.records,
-            row.errors,
-            row.warnings,
-            row.sessions,
-            row.without_end,
-            row.lost,
+            sums.records,
+            sums.errors,
+            sums.warnings,
+            sums.sessions,
+            sums.without_end,
+            sums.lost,
         ];
         cells.extend(numbers.iter().map(u64::to_string));
         cells.push(last.unwrap_or_else(|| "-".to_owned()));
