@@ -33,7 +33,7 @@ fn every_case_has_its_documented_output() {
 
 #[test]
 fn the_readme_and_the_pages_show_what_happens() {
-    for page in pages() {
+    for page in pages().filter(|page| !page.ends_with(FLEET_PAGE)) {
         let home = if page.ends_with("docs/questions.md") {
             let home = TempDir::new().unwrap();
             write_state(home.path());
@@ -43,6 +43,51 @@ fn the_readme_and_the_pages_show_what_happens() {
         };
         cases("XDG_STATE_HOME", home.path()).case(page);
     }
+}
+
+/// Its blocks of `sh` make what its blocks of `console` show.
+#[test]
+fn the_page_about_many_machines_can_be_followed() {
+    let place = TempDir::new().unwrap();
+    let original = Path::new("..").join(FLEET_PAGE);
+    let copy = place.path().join("fleet.md");
+    std::fs::copy(&original, &copy).unwrap();
+    // The directory in which the commands of the copy run.
+    let directory = place.path().join("fleet.in");
+    std::fs::create_dir(&directory).unwrap();
+    let programs = program("made_up_fleet").parent().unwrap().to_owned();
+    let path = std::env::var("PATH").unwrap();
+    let output = Command::new("sh")
+        .args(["-eu", "-c", &blocks_of(&original, "sh")])
+        .current_dir(&directory)
+        .env("PATH", format!("{}:{path}", programs.display()))
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{output:?}");
+    cases("XDG_STATE_HOME", place.path()).case(&copy);
+    if std::env::var_os("TRYCMD").is_some_and(|value| value == "overwrite") {
+        std::fs::copy(&copy, &original).unwrap();
+    }
+}
+
+/// The page that has a directory of its own.
+const FLEET_PAGE: &str = "docs/fleet.md";
+
+/// Returns the code blocks of a page in a language, one after the other.
+fn blocks_of(page: &Path, language: &str) -> String {
+    let text = std::fs::read_to_string(page).unwrap();
+    let mut code = String::new();
+    let mut is_wanted = false;
+    for event in Parser::new(&text) {
+        if let Event::Start(Tag::CodeBlock(CodeBlockKind::Fenced(found))) = &event {
+            is_wanted = &**found == language;
+        } else if event == Event::End(TagEnd::CodeBlock) {
+            is_wanted = false;
+        } else if let (Event::Text(text), true) = (event, is_wanted) {
+            code.push_str(&text);
+        }
+    }
+    code
 }
 
 /// `TRYCMD=overwrite` writes the picture, as it does the documents.
@@ -150,6 +195,7 @@ fn pages() -> impl Iterator<Item = PathBuf> {
         "../docs",
         "../contrib",
         "../contrib/collect",
+        "../contrib/fleet",
         "../tests/corpus",
     ];
     let entries = places.map(std::fs::read_dir);
