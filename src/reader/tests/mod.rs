@@ -22,6 +22,7 @@ mod merged;
 mod positions;
 mod records;
 mod since;
+mod stored;
 
 struct ReaderPlace {
     home: TempDir,
