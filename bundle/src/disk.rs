@@ -225,14 +225,16 @@ impl BundleFolder {
         }
     }
 
-    /// Returns the number of bytes that this user can still write to the file system.
+    /// Returns the number of bytes that this user can still write to the file system; `None` if the
+    /// file system does not report its size.
     ///
     /// # Errors
     ///
-    /// Returns an error if the file system does not report it.
-    pub fn free_bytes(&self) -> io::Result<u64> {
+    /// Returns an error if it cannot be asked.
+    pub fn free_bytes(&self) -> io::Result<Option<u64>> {
         let room = rustix::fs::fstatvfs(&self.fd)?;
-        Ok(room.f_bavail.saturating_mul(room.f_frsize))
+        let bytes = room.f_bavail.saturating_mul(room.f_frsize);
+        Ok((room.f_blocks > 0).then_some(bytes))
     }
 
     /// Returns the number of bytes of a block, of which each file takes whole ones.

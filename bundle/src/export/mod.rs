@@ -179,7 +179,10 @@ fn check_room(
     }
     let bytes_free = target.free_bytes().map_err(failed)?;
     // How much of it a range leaves out is not known yet.
-    if request.range.is_none() && all.needed > bytes_free {
+    if let Some(bytes_free) = bytes_free
+        && request.range.is_none()
+        && all.needed > bytes_free
+    {
         return Err(ExportError::NoRoom {
             path: request.target.clone(),
             bytes_needed: all.needed,

@@ -12,7 +12,7 @@ use sha2::{Digest as _, Sha256};
 use super::error::ExportError;
 use super::progress::Meter;
 use super::target::BundleName;
-use crate::disk::{self, BundleFolder, EntryKind, NewFile};
+use crate::disk::{self, BundleFolder, EntryFacts, EntryKind, NewFile};
 use crate::host::HostName;
 use crate::manifest::{LogDirectory, Sha256Sum};
 
@@ -173,6 +173,11 @@ impl BundleWriter {
                 return Err(ExportError::ReadBack { path: path() });
             }
         }
+        self.check_all_names()
+    }
+
+    /// Checks that each directory contains what was written, and nothing else.
+    fn check_all_names(&self) -> Result<(), ExportError> {
         self.check_names(None)?;
         for folder in self.folders.keys() {
             self.check_names(Some(folder))?;
@@ -180,7 +185,6 @@ impl BundleWriter {
         Ok(())
     }
 
-    /// Checks that a directory contains what was written, and nothing else.
     fn check_names(&self, folder: Option<&str>) -> Result<(), ExportError> {
         let files = self.files.iter();
         let files = files.filter(|file| file.folder.as_deref() == folder);
@@ -199,7 +203,8 @@ impl BundleWriter {
         }
     }
 
-    /// Gives the bundle its name, and waits until that is on the disk. Returns its path.
+    /// Gives the bundle its name, waits until that is on the disk, and checks that everything is
+    /// there under that name. Returns its path.
     pub(super) fn publish(&mut self) -> Result<PathBuf, ExportError> {
         loop {
             let whole = self.name.whole();
@@ -221,27 +226,50 @@ impl BundleWriter {
         let path = self.target.path().join(&self.name_now);
         let synced = self.target.sync();
         synced.map_err(ExportError::io("write", self.target.path().to_owned()))?;
-        let entry = self.target.entry(&self.name_now);
-        let entry = entry.map_err(ExportError::io("read back", path.clone()))?;
-        match entry.map(|entry| entry.kind) {
-            Some(EntryKind::Folder) => Ok(path),
-            Some(EntryKind::File | EntryKind::Other) | None => Err(ExportError::ReadBack { path }),
+        self.reopen()
+            .map_err(ExportError::io("read back", path.clone()))?;
+        self.check_sizes()?;
+        self.check_all_names()?;
+        Ok(path)
+    }
+
+    /// Opens the directories of the bundle by their names.
+    fn reopen(&mut self) -> io::Result<()> {
+        self.folder = self.target.open_folder(&self.name_now)?;
+        for (name, folder) in &mut self.folders {
+            *folder = self.folder.open_folder(name)?;
         }
+        Ok(())
+    }
+
+    /// Checks that each file has the size that was written.
+    fn check_sizes(&self) -> Result<(), ExportError> {
+        for file in &self.files {
+            let folder = self.folder_named(file.folder.as_deref());
+            let path = || folder.path().join(&file.name);
+            let entry = folder.entry(&file.name);
+            let entry = entry.map_err(|error| ExportError::io("read back", path())(error))?;
+            let is_whole =
+                |entry: EntryFacts| entry.kind == EntryKind::File && entry.bytes == file.bytes;
+            if !entry.is_some_and(is_whole) {
+                return Err(ExportError::ReadBack { path: path() });
+            }
+        }
+        Ok(())
     }
 
     /// Removes what was written. Returns the path of the rest if something stays.
     pub(super) fn discard(&self) -> Option<PathBuf> {
-        let remove = || {
-            for (name, folder) in &self.folders {
-                remove_files(folder)?;
-                self.folder.remove_folder(name)?;
-            }
-            remove_files(&self.folder)?;
-            self.target.remove_folder(&self.name_now)?;
-            self.target.sync()
-        };
+        for (name, folder) in &self.folders {
+            remove_files(folder);
+            // What stays is found at the end.
+            drop(self.folder.remove_folder(name));
+        }
+        remove_files(&self.folder);
+        let removed = self.target.remove_folder(&self.name_now);
+        let removed = removed.and_then(|()| self.target.sync());
         let path = || self.target.path().join(&self.name_now);
-        remove().err().map(|_: io::Error| path())
+        removed.err().map(|_: io::Error| path())
     }
 
     fn folder_named(&self, name: Option<&str>) -> &BundleFolder {
@@ -250,11 +278,10 @@ impl BundleWriter {
     }
 }
 
-fn remove_files(folder: &BundleFolder) -> io::Result<()> {
-    for name in folder.names()? {
-        folder.remove_file(name)?;
+fn remove_files(folder: &BundleFolder) {
+    for name in folder.names().unwrap_or_default() {
+        drop(folder.remove_file(name));
     }
-    Ok(())
 }
 
 /// Returns the size and the sum of a file, as they are on the disk.

@@ -64,11 +64,7 @@ fn what_is_not_read_back_as_written_is_no_bundle() {
         |bundle| fs::remove_file(bundle.join("one")).unwrap(),
     ];
     for change in changes {
-        let target = BundleFolder::open(&machine.medium()).unwrap();
-        let host = "web".parse().unwrap();
-        let mut writer = BundleWriter::begin(target, &host, time(0)).unwrap();
-        writer.write(None, "one", b"one").unwrap();
-        writer.write_sums().unwrap();
+        let writer = written(&machine);
         let mut watcher = |_| {};
         let mut meter = Meter::new(ExportPhase::Checking, 0, &mut watcher);
         writer.check(&mut meter).unwrap();
@@ -82,4 +78,49 @@ fn what_is_not_read_back_as_written_is_no_bundle() {
         assert_eq!(writer.discard(), None);
         assert_eq!(fs::read_dir(machine.medium()).unwrap().count(), 0);
     }
+}
+
+/// Returns a bundle that is written and has not its name.
+fn written(machine: &MadeMachine) -> BundleWriter {
+    let target = BundleFolder::open(&machine.medium()).unwrap();
+    let mut writer = BundleWriter::begin(target, &"web".parse().unwrap(), time(0)).unwrap();
+    writer.begin_log(LogDirectory::at(0)).unwrap();
+    let directory = Some(LogDirectory::at(0));
+    writer
+        .write(directory, "events.000001.jsonl", b"{}\n")
+        .unwrap();
+    writer.write(None, "one", b"one").unwrap();
+    writer.write_sums().unwrap();
+    writer
+}
+
+/// As some drivers of other file systems do, which lose the entries of a directory.
+#[test]
+fn what_is_lost_when_a_bundle_gets_its_name_is_noticed() {
+    let machine = MadeMachine::new();
+    let changes: [fn(&Path); 3] = [
+        |bundle| fs::remove_file(bundle.join("0001/events.000001.jsonl")).unwrap(),
+        |bundle| fs::remove_dir_all(bundle.join("0001")).unwrap(),
+        |bundle| fs::write(bundle.join("one"), "").unwrap(),
+    ];
+    for change in changes {
+        let mut writer = written(&machine);
+        change(
+            &machine
+                .medium()
+                .join("localtel-web-20261121T080000Z.partial"),
+        );
+        let published = writer.publish();
+        assert!(published.is_err(), "{published:?}");
+        assert_eq!(writer.discard(), None);
+        assert_eq!(fs::read_dir(machine.medium()).unwrap().count(), 0);
+    }
+    let mut writer = written(&machine);
+    assert!(
+        writer
+            .publish()
+            .unwrap()
+            .join("0001/events.000001.jsonl")
+            .exists()
+    );
 }
