@@ -9,7 +9,9 @@ use std::path::PathBuf;
 
 use localtel::Consent;
 use localtel::admin::{Location, Status, StoredChoice};
-use localtel_bundle::export::{ExportRequest, LogSource, SegmentCopies, export};
+use localtel_bundle::export::{
+    ExportPhase, ExportProgress, ExportRequest, LogSource, SegmentCopies, export,
+};
 use localtel_bundle::host::{HostName, MachineId};
 use localtel_bundle::manifest::{BundleConsent, BundleRange, ConsentDecision};
 
@@ -18,6 +20,7 @@ use super::exit::Exit;
 use super::explain;
 use super::failure::Failure;
 use super::files::{self, PathKind};
+use super::progress::ProgressLine;
 use super::reading::{MatchArgs, TimeRange};
 use super::screen::Screen;
 use super::selection::{HostPattern, Selected, unnamed};
@@ -79,11 +82,14 @@ pub(crate) fn run(
     } else {
         all.list
     };
+    screen.progress.begin("reading");
     let mut sources = Vec::with_capacity(locations.len());
-    for location in &locations {
-        sources.extend(source(location, screen)?);
+    for location in screen.all_watched(&locations) {
+        sources.extend(source(&location, screen)?);
     }
-    let exported = export(&request, &sources, &mut |_| {}).map_err(refusal::of)?;
+    let mut shown = ShownProgress::new(screen.progress);
+    let exported = export(&request, &sources, &mut |now| shown.show(now));
+    let exported = exported.map_err(refusal::of)?;
     if args.json {
         screen
             .stdout
@@ -125,6 +131,45 @@ impl ExportArgs {
             created: timestamp(screen.now),
             version: env!("CARGO_PKG_VERSION").to_owned(),
         })
+    }
+}
+
+/// How far an export is, as a line on the terminal.
+struct ShownProgress<'a> {
+    line: &'a ProgressLine,
+    phase: Option<ExportPhase>,
+    bytes: u64,
+}
+
+impl<'a> ShownProgress<'a> {
+    fn new(line: &'a ProgressLine) -> Self {
+        Self {
+            line,
+            phase: None,
+            bytes: 0,
+        }
+    }
+
+    fn show(&mut self, now: ExportProgress) {
+        if self.phase.replace(now.phase) != Some(now.phase) {
+            self.begin(now);
+        }
+        let more = now.bytes.saturating_sub(self.bytes);
+        self.line.bytes().add(more);
+        self.bytes += more;
+    }
+
+    fn begin(&mut self, now: ExportProgress) {
+        let bytes = self.line.bytes();
+        // What was read before may be less than was expected.
+        let before = bytes.counts();
+        bytes.add(before.total.saturating_sub(before.done));
+        bytes.expect(now.bytes_total);
+        self.bytes = 0;
+        self.line.begin(match now.phase {
+            ExportPhase::Copying => "copying",
+            ExportPhase::Checking => "reading back",
+        });
     }
 }
 
