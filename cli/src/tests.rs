@@ -598,6 +598,21 @@ fn each_command_that_reads_everything_counts_it_as_progress() {
     }
 }
 
+#[test]
+fn neither_a_reset_nor_clearing_changes_the_log() {
+    let home = Home::new();
+    home.run("--app myapp enable");
+    home.run("--app myapp record first");
+    let log = fs::read_to_string(home.telemetry().join("log.json")).unwrap();
+    home.run("--app myapp reset");
+    home.run("--app myapp clear --yes");
+    home.run("--app myapp record second");
+    let (_, shown, _) = home.run("--app myapp show --count --no-own");
+    assert_eq!(shown, "1\n");
+    let after = fs::read_to_string(home.telemetry().join("log.json")).unwrap();
+    assert_eq!(after, log);
+}
+
 /// The same screen with another output.
 fn with_output<'a>(screen: &'a mut Screen<'_>, stdout: &'a mut dyn io::Write) -> Screen<'a> {
     Screen {

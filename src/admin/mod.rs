@@ -24,6 +24,7 @@ mod finding;
 mod findings;
 mod limits;
 mod location;
+mod log;
 mod owner;
 mod policy;
 mod recording;

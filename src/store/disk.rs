@@ -309,17 +309,33 @@ impl Directory {
     /// Replaces the small file of that name, all or nothing: writes another file beside it, syncs
     /// it, and renames it.
     pub(crate) fn replace(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
+        self.write_and_rename(name, bytes, File::sync_all)?;
+        Ok(rustix::fs::fsync(&self.fd)?)
+    }
+
+    /// Replaces the small file of that name, all or nothing unless there is a power cut, which may
+    /// leave it empty.
+    pub(crate) fn replace_unsynced(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
+        self.write_and_rename(name, bytes, |_| Ok(()))
+    }
+
+    /// Writes another file beside the one of that name, and renames it.
+    fn write_and_rename(
+        &self,
+        name: &str,
+        bytes: &[u8],
+        sync: fn(&File) -> io::Result<()>,
+    ) -> io::Result<()> {
         fault!(self, "replace");
         let partial = &self.free_partial_of(name)?;
         let replaced = self
-            .write_whole(partial, bytes)
+            .write_whole(partial, bytes, sync)
             .and_then(|()| Ok(rustix::fs::renameat(&self.fd, partial, &self.fd, name)?));
         if replaced.is_err() {
             // Half a file is useless; if it remains, that is not a further failure.
             let _stays = rustix::fs::unlinkat(&self.fd, partial, AtFlags::empty());
         }
-        replaced?;
-        Ok(rustix::fs::fsync(&self.fd)?)
+        replaced
     }
 
     /// Renames a file, which replaces one that has the new name.
@@ -338,11 +354,16 @@ impl Directory {
         }
     }
 
-    fn write_whole(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
+    fn write_whole(
+        &self,
+        name: &str,
+        bytes: &[u8],
+        sync: fn(&File) -> io::Result<()>,
+    ) -> io::Result<()> {
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL;
         let (file, _) = self.open_own(name, flags)?;
         write_at_start(&file, bytes)?;
-        file.sync_all()
+        sync(&file)
     }
 
     /// Overwrites the file of that name in place, which needs no free room if the new content is

@@ -1,5 +1,6 @@
 //! The small files of a telemetry directory that are read and replaced as a whole: `consent.json`,
-//! `consent.all.json`, `history.json` and, only read here, `policy.toml` and `release.json`.
+//! `consent.all.json`, `history.json` and, only read here, `policy.toml`, `release.json` and
+//! `log.json`.
 //! Defines the reasons why a file may not be usable, and how one is replaced under the lock without
 //! losing the keys of a newer version. The type that implements [`Content`] defines the contents of
 //! a file.

@@ -231,6 +231,8 @@ impl Store {
     ) -> Result<u64> {
         let Held { directory, locked } = held;
         self.note_others(directory, now);
+        // Before segments are removed, of which one may tell it.
+        self.keep_log(directory, found);
         let floor = self.make_room(held, found, now)?;
         let origin = if self.starts_ahead(now) {
             WriteReason::AfterAhead

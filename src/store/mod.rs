@@ -9,6 +9,7 @@
 //!   policy.toml           the owner's rules and limits; written by people and by `localtel policy`
 //!   history.json          the application's last version and its reports; replaced by rename
 //!   release.json          the newest release, if the owner put it there; never written by localtel
+//!   log.json              the session with which the log began; replaced by rename
 //!   lock                  locked around every append, rotation and removal; caches head and floor
 //!   events.000001.jsonl.zst  closed (0400) and compressed
 //!   events.000002.jsonl   closed (0400)
@@ -53,6 +54,20 @@
 //! Both are replaced by rename, under the lock. Only where that fails and consent is withdrawn,
 //! `consent.json` is overwritten in place, and if that fails, truncated to nothing. Disabling and
 //! `reset` remove the installation; the next process that records creates another one.
+//!
+//! # The id of the log
+//!
+//! `log.json` is an object with the key `log`: the session with which the records of the directory
+//! began. It tells copies of one log from copies of another, and stays as it is when records are
+//! removed by limits, by clearing or by `reset`. A writer that creates a segment writes it before,
+//! under the lock. In a directory without a segment, where no number of one is remembered, a new
+//! log begins: its id is the session of the writer, and replaces an older one. Elsewhere the file
+//! is only written if it is missing or empty, as in directories of older versions: its id is then
+//! the session of the first record that is still there, else that of the writer. Readers do the
+//! same without writing. A file that contains something else is left alone. Nothing but this id
+//! depends on the file: where it cannot be written, recording goes on, and the writer that creates
+//! the next segment tries again. It is not synced; if a power cut empties it, the first segments
+//! are still there.
 //!
 //! # Append
 //!
@@ -193,6 +208,7 @@ mod head;
 pub(crate) mod latest;
 pub(crate) mod limits;
 pub(crate) mod lock;
+pub(crate) mod log;
 #[cfg(all(unix, not(localtel_unsupported)))]
 pub(crate) mod obstacle;
 pub(crate) mod read_at;

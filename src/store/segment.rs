@@ -106,6 +106,8 @@ pub(crate) enum FileName {
     History,
     /// The newest release of the application, which the owner may put there.
     Release,
+    /// The id of the log.
+    Log,
 }
 
 impl FileName {
@@ -129,6 +131,7 @@ impl FileName {
             Self::Policy => "policy.toml",
             Self::History => "history.json",
             Self::Release => "release.json",
+            Self::Log => "log.json",
         })
     }
 }
@@ -155,6 +158,7 @@ impl FromStr for FileName {
             Self::Policy,
             Self::History,
             Self::Release,
+            Self::Log,
         ];
         let found = SegmentForm::ALL.into_iter().find_map(|form| {
             let plain = name.strip_suffix(form.end())?;
@@ -229,6 +233,7 @@ mod tests {
             "consent.json~",
             "consent.all.json.bak",
             "consent.work.json",
+            "log.jsonl",
         ] {
             assert_eq!(name.parse::<FileName>(), Err(NotOurs), "{name}");
             assert!(!is_ours(name), "{name}");
@@ -237,8 +242,8 @@ mod tests {
 
     #[test]
     fn a_temporary_name_belongs_to_localtel() {
-        use FileName::{Consent, ConsentForAll, History, Latest, Policy};
-        for file in [Consent, ConsentForAll, History, Latest, Policy] {
+        use FileName::{Consent, ConsentForAll, History, Latest, Log, Policy};
+        for file in [Consent, ConsentForAll, History, Latest, Log, Policy] {
             let partial = partial_of(&file.text());
             assert!(is_ours(&partial), "{partial}");
         }

@@ -60,6 +60,7 @@ pub(crate) mod disk {
         open_or_create(name: &str) -> io::Result<(File, Facts)>;
         remove(name: &str) -> io::Result<()>;
         replace(name: &str, bytes: &[u8]) -> io::Result<()>;
+        replace_unsynced(name: &str, bytes: &[u8]) -> io::Result<()>;
         rename(from: &str, to: &str) -> io::Result<()>;
         overwrite_whole(name: &str, bytes: &[u8]) -> io::Result<()>;
         empty(name: &str) -> io::Result<()>;

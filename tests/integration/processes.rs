@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use crate::child;
 use crate::support::{
-    TestPlace, check_sessions, dispatch, eventually, log, numbers_in, scale, segments_in,
+    TestPlace, check_sessions, dispatch, eventually, lines_in, log, numbers_in, scale, segments_in,
 };
 
 fn start_writers(place: &TestPlace, count: usize, segment_bytes: u64) -> Vec<Child> {
@@ -64,6 +64,10 @@ fn four_processes_of_four_threads_lose_and_tear_nothing() {
     for segment in segments_in(&place.path()) {
         assert!(segment.metadata().unwrap().len() <= segment_bytes + 1024);
     }
+    let stored = std::fs::read_to_string(place.path().join("log.json")).unwrap();
+    let stored: Value = serde_json::from_str(&stored).unwrap();
+    let first: Value = serde_json::from_str(&lines_in(&place.path())[0]).unwrap();
+    assert_eq!(stored["log"], first["session"]);
 }
 
 /// Changes the newest segment or an older one as people and tools change log files.

@@ -17,6 +17,7 @@ use super::faults::Fault;
 use super::latest::Latest;
 use super::limits::Limits;
 use super::lock::Extent;
+use super::log::log_in;
 use super::segment::SegmentNumber;
 use super::{Clearing, Store, clear, list};
 use crate::store::disk::{Access, Directory};
@@ -24,6 +25,7 @@ use crate::store::disk::{Access, Directory};
 mod ages;
 mod changed_limits;
 mod compression;
+mod log;
 mod stuck;
 
 /// Room for about forty lines in a segment and a hundred in all, so that rotation and removal
@@ -189,6 +191,7 @@ fn check_after(path: &std::path::Path, acknowledged: &[usize], what: &str) {
 fn sweep(fault: Fault) {
     let (_root, path) = place();
     let mut store = Store::new(&path, small());
+    store.set_session(SESSION);
     store.faults.plan(usize::MAX, fault);
     workload(&mut store);
     let operations = store.faults.lift();
@@ -196,6 +199,7 @@ fn sweep(fault: Fault) {
     for nth in 0..operations {
         let (_root, path) = place();
         let mut store = Store::new(&path, small());
+        store.set_session(SESSION);
         store.faults.plan(nth, fault);
         let acknowledged = workload(&mut store);
         store.faults.lift();
@@ -204,9 +208,14 @@ fn sweep(fault: Fault) {
             store.faults.reached().first()
         );
         drop(store);
+        let log = log_in(&Directory::open(&path, Access::Read).unwrap());
+        assert!(log.is_none_or(|log| log == SESSION), "{what}: {log:?}");
         check_after(&path, &acknowledged, &what);
     }
 }
+
+/// The session of the writer, which begins the log.
+const SESSION: uuid::Uuid = uuid::Uuid::from_u128(1);
 
 const EIO: i32 = 5;
 const ENOSPC: i32 = 28;
