@@ -1,5 +1,9 @@
-//! One log of a bundle on its way into the tree: each of its segments is checked, compared with
-//! the one in the tree, and put into the picture of the tree if it adds something.
+//! One log of a bundle on its way into the tree: each of its segments is checked (`copy`), compared
+//! with the one in the tree, and put into the picture of the tree if it adds something, or beside
+//! it (`conflict`).
+
+mod conflict;
+mod copy;
 
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -8,14 +12,14 @@ use localtel::read::SegmentNumber;
 use localtel::{Error, Result};
 
 use super::bytes::{Likeness, PlainContent, compare, pass, plain_of};
-use super::incoming::{EXPLAIN_FILE, IncomingBundle, POLICY_FILE, check_content, open_listed};
+use super::incoming::{EXPLAIN_FILE, IncomingBundle, POLICY_FILE};
 use super::lines::{LINES_MAX, LinesError, are_in, union};
 use super::refusal::{BundleFailure, BundleRefusal, RefusalStep};
 use super::staging::{ImportStaging, TemporaryFile, mark_gone};
 use super::{ImportStep, LogImport, SegmentChange};
 use crate::folder::FleetFolder;
 use crate::manifest::{BundleLog, BundleSegment, SegmentState, StoredForm};
-use crate::tree::paths::{self, ConflictName, IMPORTED_FILE, TreeForm, folders_of};
+use crate::tree::paths::{self, IMPORTED_FILE, TreeForm, folders_of};
 use crate::tree::{ImportedLog, ImportedSegment, document_bytes, read_document};
 
 /// What an import works on.
@@ -66,9 +70,6 @@ fn plain_content(segment: &BundleSegment) -> PlainContent {
         sum: segment.plain_sha256,
     }
 }
-
-/// Number of versions of a segment that are kept beside it.
-const CONFLICTS_MAX: usize = 8;
 
 /// A segment that the tree has.
 struct PresentSegment {
@@ -235,74 +236,6 @@ impl<'a> LogIntake<'a> {
         Ok(Some(PresentSegment { form, facts }))
     }
 
-    /// Checks a segment of the bundle that the tree already has.
-    fn check(
-        &self,
-        segment: &BundleSegment,
-        progress: &mut dyn FnMut(ImportStep),
-    ) -> Result<(), BundleFailure> {
-        self.read(segment, progress, &mut |_| Ok(()))?;
-        Ok(())
-    }
-
-    /// Copies a segment of the bundle, and checks the copy.
-    fn copy(
-        &self,
-        segment: &BundleSegment,
-        progress: &mut dyn FnMut(ImportStep),
-    ) -> Result<(), BundleFailure> {
-        let mut copy = self.ground.staging.create(TemporaryFile::Incoming)?;
-        self.read(segment, progress, &mut |piece| copy.push(piece))?;
-        copy.finish()?;
-        match segment.form {
-            StoredForm::Plain => Ok(()),
-            StoredForm::Zstd { .. } => {
-                let file = self.file_of(segment);
-                let found = self
-                    .incoming(segment)
-                    .and_then(|plain| {
-                        let path = self.ground.root.path();
-                        pass(plain, path, segment.plain_bytes, |_| Ok(()))
-                    })
-                    .map_err(|error| {
-                        let reason = format!("it cannot be decompressed ({})", error.chain());
-                        BundleRefusal::of_file(RefusalStep::CopyAgain, &file, reason)
-                    })?;
-                Ok(check_content(&file, found, plain_content(segment))?)
-            }
-        }
-    }
-
-    /// Passes the bytes of a segment of the bundle to a sink, and checks them.
-    fn read(
-        &self,
-        segment: &BundleSegment,
-        progress: &mut dyn FnMut(ImportStep),
-        sink: &mut dyn FnMut(&[u8]) -> Result<()>,
-    ) -> Result<(), BundleFailure> {
-        let file = self.file_of(segment);
-        let opened = open_listed(self.source.as_ref(), &file, &segment.file())?;
-        let path = self
-            .source
-            .as_ref()
-            .map(|folder| folder.path_of(&segment.file()));
-        let found = pass(
-            opened,
-            &path.unwrap_or_default(),
-            segment.bytes(),
-            |piece| {
-                sink(piece)?;
-                progress(ImportStep::Read(piece.len() as u64));
-                Ok(())
-            },
-        )?;
-        let promised = PlainContent {
-            bytes: segment.bytes(),
-            sum: segment.sha256(),
-        };
-        Ok(check_content(&file, found, promised)?)
-    }
-
     /// Returns the path of a segment in the bundle.
     fn file_of(&self, segment: &BundleSegment) -> String {
         format!("{}/{}", self.log.directory, segment.file())
@@ -422,77 +355,6 @@ impl<'a> LogIntake<'a> {
         let place = (segment.number, TreeForm::Plain);
         self.put(TemporaryFile::Merged, place, SegmentState::Derived, content)?;
         Ok(SegmentChange::Merged)
-    }
-
-    /// Keeps the copy beside the segment that it contradicts, unless a version that begins with it
-    /// is kept already.
-    fn keep_conflict(&mut self, segment: &BundleSegment) -> Result<SegmentChange, BundleFailure> {
-        let name = ConflictName::of(segment.number, segment.plain_sha256);
-        let kept = self
-            .names
-            .iter()
-            .filter_map(|name| name.parse::<ConflictName>().ok());
-        let kept: Vec<ConflictName> = kept.filter(|kept| kept.number == name.number).collect();
-        let mut outgrown = Vec::new();
-        if kept.contains(&name) {
-            self.report(segment, &name);
-            return Ok(SegmentChange::Conflicting);
-        }
-        if segment.state != SegmentState::Derived {
-            for other in &kept {
-                match self.compared_with_conflict(segment, other)? {
-                    Likeness::Shorter => outgrown.push(other.to_string()),
-                    Likeness::Longer | Likeness::Equal => {
-                        self.report(segment, other);
-                        return Ok(SegmentChange::Conflicting);
-                    }
-                    Likeness::Different => {}
-                }
-            }
-        }
-        if kept.len() - outgrown.len() >= CONFLICTS_MAX {
-            let reason = format!(
-                "it contradicts the segment in the tree, which has {CONFLICTS_MAX} such versions already"
-            );
-            let file = self.file_of(segment);
-            return Err(BundleRefusal::of_file(RefusalStep::RemoveConflicts, &file, reason).into());
-        }
-        let picture = self.picture()?;
-        let mut file = picture.create(&name.to_string())?;
-        let path = picture.path_of(&name.to_string());
-        pass(self.incoming(segment)?, &path, u64::MAX, |piece| {
-            file.push(piece)
-        })?;
-        file.finish()?;
-        for name in outgrown {
-            mark_gone(&picture, &name)?;
-        }
-        self.report(segment, &name);
-        Ok(SegmentChange::Conflicting)
-    }
-
-    fn compared_with_conflict(
-        &self,
-        segment: &BundleSegment,
-        other: &ConflictName,
-    ) -> Result<Likeness> {
-        let Some(folder) = &self.present else {
-            return Ok(Likeness::Different);
-        };
-        let kept = folder.open_file(&other.to_string())?;
-        let path = folder.path_of(&other.to_string());
-        compare(kept, self.incoming(segment)?).map_err(Error::io("compare", &path))
-    }
-
-    fn report(&mut self, segment: &BundleSegment, name: &ConflictName) {
-        let mut path = self.ground.root.path().to_owned();
-        path.extend(
-            self.path
-                .iter()
-                .map(String::as_str)
-                .chain([name.to_string().as_str()]),
-        );
-        self.result.conflict(segment.number, path);
     }
 
     /// Takes the documents of the log, if no newer bundle was imported.
