@@ -16,7 +16,7 @@ pub(crate) const STATE_DIRECTORY: &str = "_localtel-fleet";
 
 /// What a copy knows about a host.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct HostState {
+pub(crate) struct KnownHost {
     /// The segments by the key of their log and their number.
     pub(crate) logs: BTreeMap<String, BTreeMap<u64, KnownSegment>>,
     /// The files, and what each was written from. A file that is being replaced is not here.

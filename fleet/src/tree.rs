@@ -11,7 +11,7 @@ use crate::failure::FleetFailure;
 
 /// A host of a tree.
 #[derive(Debug, Clone)]
-pub(crate) struct FleetHost {
+pub(crate) struct HostDirectory {
     pub(crate) value: PartitionValue,
     pub(crate) directory: PathBuf,
 }
@@ -61,14 +61,14 @@ pub(crate) fn state_of(directory: &Path) -> Result<TreeState, FleetFailure> {
 }
 
 /// Returns the hosts of a tree, in order.
-pub(crate) fn hosts(tree: &Path) -> Result<Vec<FleetHost>, FleetFailure> {
+pub(crate) fn hosts(tree: &Path) -> Result<Vec<HostDirectory>, FleetFailure> {
     let hosts = partitions(tree, "host=")?.into_iter();
-    let hosts = hosts.map(|(value, directory)| FleetHost { value, directory });
+    let hosts = hosts.map(|(value, directory)| HostDirectory { value, directory });
     Ok(hosts.collect())
 }
 
 /// Returns the logs of a host, in order.
-pub(crate) fn logs(host: &FleetHost) -> Result<Vec<FleetLog>, FleetFailure> {
+pub(crate) fn logs(host: &HostDirectory) -> Result<Vec<FleetLog>, FleetFailure> {
     let mut logs = Vec::new();
     for (application, directory) in partitions(&host.directory, "app=")? {
         for (profile, directory) in partitions(&directory, "profile=")? {

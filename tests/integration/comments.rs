@@ -3,7 +3,15 @@
 use crate::names::sources_below;
 
 /// The directories with Rust sources, relative to the root of the repository.
-const ROOTS: [&str; 6] = ["src", "cli", "tests", "examples", "fleet", "benches/src"];
+const ROOTS: [&str; 7] = [
+    "src",
+    "bundle",
+    "cli",
+    "tests",
+    "examples",
+    "fleet",
+    "benches/src",
+];
 
 /// The maximum width of a line with a comment.
 const COLUMNS_MAX: usize = 100;

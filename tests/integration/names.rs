@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The directories with Rust sources, relative to the root of the repository.
-const ROOTS: [&str; 5] = ["src", "cli", "tests", "examples", "fleet"];
+const ROOTS: [&str; 6] = ["src", "bundle", "cli", "tests", "examples", "fleet"];
 
 /// The maximum length of a test's name, which is read in lists and in ARCHITECTURE.md.
 const TEST_NAME_MAX: usize = 60;

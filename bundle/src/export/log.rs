@@ -2,9 +2,7 @@
 //! up to the last whole line of the highest one. Retention, compression and `clear` may run
 //! meanwhile.
 
-use localtel::Error;
-use localtel::read::{Reader, SegmentNumber, StoredSegments};
-use localtel::uuid::Uuid;
+use localtel::read::{SegmentNumber, StoredSegments};
 
 use super::copy::SegmentCopier;
 use super::counting::RangeBounds;
@@ -51,7 +49,7 @@ pub(super) struct LogSizes {
 }
 
 impl<'a> OpenLog<'a> {
-    /// Opens a telemetry directory; returns `None` if it has no record.
+    /// Opens a telemetry directory; returns `None` if nothing was recorded there.
     pub(super) fn open(source: &'a LogSource) -> Result<Option<Self>, ExportError> {
         let segments = match StoredSegments::open(&source.directory) {
             Ok(segments) => segments,
@@ -59,7 +57,7 @@ impl<'a> OpenLog<'a> {
             Err(error) => return Err(error.into()),
         };
         let numbers = segments.numbers()?;
-        let Some(log) = log_id(source)? else {
+        let Some(log) = source.log else {
             return Ok(None);
         };
         Ok(Some(Self {
@@ -162,13 +160,6 @@ impl<'a> OpenLog<'a> {
             unfinished_bytes: 0,
         }
     }
-}
-
-/// Returns the id of the session that began the log; `None` if there is no record.
-fn log_id(source: &LogSource) -> Result<Option<Uuid>, Error> {
-    let mut reader = Reader::open(&source.directory)?;
-    let first = reader.records().find_map(Result::ok);
-    Ok(first.map(|record| record.session))
 }
 
 /// Returns the runs of numbers from the lowest to the highest that were not found.

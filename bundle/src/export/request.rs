@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use localtel::admin::{Profile, Source};
 use localtel::read::{SegmentForm, StoredSegment, Timestamp};
+use localtel::uuid::Uuid;
 
 use super::copy::SegmentCopies;
 use crate::host::HostName;
@@ -48,6 +49,8 @@ pub struct LogSource {
     pub application: Source,
     /// Its profile.
     pub profile: Profile,
+    /// The id of its log, as `Location::log` returns it; `None` if nothing was recorded.
+    pub log: Option<Uuid>,
     /// The decision on recording.
     pub consent: BundleConsent,
     /// What is recorded there, as JSON.

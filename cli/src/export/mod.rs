@@ -204,6 +204,7 @@ fn source(location: &Location, screen: &mut Screen<'_>) -> Result<Option<LogSour
         directory,
         application,
         profile: location.profile().clone(),
+        log: location.log(),
         consent: consent(&status),
         explain,
         policy: Some(policy.into_bytes()).filter(|text| !text.is_empty()),

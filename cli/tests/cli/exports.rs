@@ -276,6 +276,23 @@ fn all_profiles_of_a_named_application_are_exported() {
     assert_eq!(profiles(&["--profile", "work"]), ["work"]);
 }
 
+#[test]
+fn the_id_of_a_log_stays_when_its_first_session_is_cleared() {
+    let machine = ExportHome::new();
+    let log = || document(&machine.export(&["--json", "--app", "till"]))["logs"][0].clone();
+    let before = log();
+    let mut clear = Command::new(env!("CARGO_BIN_EXE_localtel"));
+    clear.arg("--dir").arg(machine.directory("till"));
+    assert!(clear.args(["clear", "--yes"]).status().unwrap().success());
+    machine.record("till", 1, 1 << 24);
+    let after = log();
+    assert_eq!(after["log"], before["log"]);
+    assert!(
+        after["records"].as_u64() < before["records"].as_u64(),
+        "{after}"
+    );
+}
+
 fn start_writers(place: &TestPlace, count: usize) -> Vec<Child> {
     let start = |_| child::writer("write with threads", &place.path(), count, 64 << 10).spawn();
     (0..4).map(start).collect::<Result<_, _>>().unwrap()

@@ -32,9 +32,9 @@ use crate::pool::{self, Staged};
 use crate::progress::FleetProgress;
 use crate::promoted::Promoted;
 use crate::schema::FileForm;
-use crate::state::{HostState, KnownFile, KnownSegment, States};
+use crate::state::{KnownFile, KnownHost, KnownSegment, States};
 use crate::summary::RunSummary;
-use crate::tree::{self, FleetHost, FleetLog, FleetSegment};
+use crate::tree::{self, FleetLog, FleetSegment, HostDirectory};
 
 /// What is copied.
 #[derive(Debug)]
@@ -84,10 +84,10 @@ pub(crate) fn copy(
 
 /// Adds the hosts that have files of which the tree has nothing any more.
 fn with_removed(
-    mut hosts: Vec<FleetHost>,
+    mut hosts: Vec<HostDirectory>,
     states: &States,
     tree: &Path,
-) -> Result<Vec<FleetHost>, FleetFailure> {
+) -> Result<Vec<HostDirectory>, FleetFailure> {
     let present: BTreeSet<_> = hosts.iter().map(|host| host.value.clone()).collect();
     let known = states.values()?;
     let known = known
@@ -95,14 +95,14 @@ fn with_removed(
         .filter_map(|value| value.parse::<PartitionValue>().ok());
     hosts.extend(known.filter(|value| !present.contains(value)).map(|value| {
         let directory = tree.join(format!("host={value}"));
-        FleetHost { value, directory }
+        HostDirectory { value, directory }
     }));
     Ok(hosts)
 }
 
 /// Adds what is to be read to the progress: each segment once for its contents, and once for the
 /// files.
-fn expect_all(hosts: &[FleetHost], progress: &FleetProgress) {
+fn expect_all(hosts: &[HostDirectory], progress: &FleetProgress) {
     let logs = hosts
         .iter()
         .filter_map(|host| tree::logs(host).ok())
@@ -125,7 +125,7 @@ struct Copying {
 /// The copy of a host.
 struct HostCopy<'a> {
     copying: &'a Copying,
-    host: FleetHost,
+    host: HostDirectory,
     stage: CopyStage,
 }
 
@@ -213,8 +213,8 @@ impl<'a> Staged for HostCopy<'a> {
 type NextStage<'a> = Result<Option<(CopyStage, Vec<CopyTask<'a>>)>, FleetFailure>;
 
 /// Finds the segments of a host, and those that must be read.
-fn begin<'a>(copying: &'a Copying, host: &FleetHost) -> NextStage<'a> {
-    let mut before: HostState = copying.states.load(host.value.as_str())?;
+fn begin<'a>(copying: &'a Copying, host: &HostDirectory) -> NextStage<'a> {
+    let mut before: KnownHost = copying.states.load(host.value.as_str())?;
     let logs = tree::logs(host)?;
     let mut segments = Vec::new();
     let mut has_changed = false;
@@ -252,7 +252,7 @@ fn begin<'a>(copying: &'a Copying, host: &FleetHost) -> NextStage<'a> {
 /// Finds the files of a host that must be written.
 fn compare<'a>(
     copying: &'a Copying,
-    host: &FleetHost,
+    host: &HostDirectory,
     mut contents: HostContents,
     done: Vec<CopyDone>,
 ) -> NextStage<'a> {
@@ -307,7 +307,7 @@ fn compare<'a>(
 /// Puts the files that were written in the place of the old ones.
 fn finish(
     copying: &Copying,
-    host: &FleetHost,
+    host: &HostDirectory,
     contents: &HostContents,
     (replaced, done): (Replaced, Vec<CopyDone>),
 ) -> Result<(), FleetFailure> {
@@ -375,8 +375,8 @@ fn finish(
 }
 
 /// Returns the state of a host with these files.
-fn state_of(contents: &HostContents, files: BTreeMap<UtcDay, KnownFile>) -> HostState {
-    let mut state = HostState {
+fn state_of(contents: &HostContents, files: BTreeMap<UtcDay, KnownFile>) -> KnownHost {
+    let mut state = KnownHost {
         logs: BTreeMap::new(),
         files,
     };
@@ -395,7 +395,7 @@ fn state_of(contents: &HostContents, files: BTreeMap<UtcDay, KnownFile>) -> Host
 
 impl Copying {
     /// Returns the path of the file of a host and day.
-    fn file(&self, host: &FleetHost, day: UtcDay) -> PathBuf {
+    fn file(&self, host: &HostDirectory, day: UtcDay) -> PathBuf {
         self.out
             .join(format!("host={}/date={day}/records.parquet", host.value))
     }

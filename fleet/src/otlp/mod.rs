@@ -31,7 +31,7 @@ use crate::pool::{self, Staged};
 use crate::progress::FleetProgress;
 use crate::state::States;
 use crate::summary::RunSummary;
-use crate::tree::{self, FleetHost, FleetLog, FleetSegment, TreeState};
+use crate::tree::{self, FleetLog, FleetSegment, HostDirectory, TreeState};
 
 /// Writes the new records of a tree, or of one telemetry directory, to files in a directory.
 pub(crate) fn write(from: &Path, state: TreeState, out: &Path) -> Result<RunSummary, FleetFailure> {
@@ -88,7 +88,7 @@ fn directory(path: &Path) -> Result<FleetLog, FleetFailure> {
 /// What is written together.
 #[derive(Debug)]
 enum OtlpSource {
-    Host(FleetHost),
+    Host(HostDirectory),
     Directory(FleetLog),
 }
 

@@ -7,8 +7,9 @@ mod refused;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use localtel::admin::Profile;
+use localtel::admin::{Environment, Location, Profile, Selection};
 use localtel::read::Timestamp;
+use localtel::uuid::Uuid;
 use proptest::prelude::*;
 use ruzstd::encoding::{CompressionLevel, compress_to_vec};
 use tempfile::TempDir;
@@ -69,6 +70,7 @@ impl MadeMachine {
             directory: self.directory(name),
             application: name.parse().unwrap(),
             profile: Profile::default(),
+            log: log_of(&self.directory(name)),
             consent: BundleConsent::new(ConsentDecision::Enabled, "a test".to_owned(), None),
             explain: b"{}\n".to_vec(),
             policy: None,
@@ -84,6 +86,16 @@ impl MadeMachine {
         assert_eq!(Manifest::parse(&read).unwrap(), exported.manifest);
         Ok(exported)
     }
+}
+
+/// Returns the id of the log in a directory.
+fn log_of(directory: &Path) -> Option<Uuid> {
+    let selection = Selection {
+        directory: Some(directory.to_owned()),
+        ..Selection::default()
+    };
+    let location = Location::find(&selection, &Environment::of_process());
+    location.unwrap().unwrap().log()
 }
 
 /// Checks that each file but the sums has its sum in them.
@@ -261,6 +273,7 @@ fn progress_ends_with_all_bytes_in_each_phase() {
         directory: machine.directory("shop"),
         application: "shop".parse().unwrap(),
         profile: Profile::default(),
+        log: log_of(&machine.directory("shop")),
         consent: BundleConsent::new(ConsentDecision::Undecided, String::new(), None),
         explain: Vec::new(),
         policy: Some(b"level = \"info\"\n".to_vec()),

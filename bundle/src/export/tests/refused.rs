@@ -58,6 +58,7 @@ fn a_directory_and_its_copy_are_refused() {
         directory: machine.directory(directory),
         application: "shop".parse().unwrap(),
         profile: Profile::default(),
+        log: log_of(&machine.directory(directory)),
         consent: BundleConsent::new(ConsentDecision::Enabled, String::new(), None),
         explain: Vec::new(),
         policy: None,
