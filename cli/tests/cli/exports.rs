@@ -215,7 +215,7 @@ fn nothing_that_identifies_the_machine_is_in_a_bundle() {
 fn the_names_of_a_bundle_are_plain_whatever_the_host_is() {
     let machine = ExportHome::new();
     let long = "ä".repeat(30);
-    for host in ["../../etc", "a:b*?<>|\"\\", "..", "CON", " a ", &long] {
+    for host in ["../../etc", "a:b<>|\"\\", "..", "CON", " a ", &long] {
         let output = machine.export(&["--host", host, "--json"]);
         assert_eq!(document(&output)["host"], *host);
         let bundle = bundle(&output);
@@ -231,7 +231,7 @@ fn the_names_of_a_bundle_are_plain_whatever_the_host_is() {
             }
         }
     }
-    for host in ["", "a\nb", &"a".repeat(61)] {
+    for host in ["", "a\nb", "web*", &"a".repeat(61)] {
         let output = machine.export(&["--host", host]);
         assert_eq!(output.status.code(), Some(2), "{host:?}");
     }

@@ -50,7 +50,12 @@ fn each_published_package_has_complete_metadata() {
         .iter()
         .filter_map(|it| it["name"].as_str())
         .collect();
-    let expected = ["localtel", "localtel-bundle", "localtel-cli"];
+    let expected = [
+        "localtel",
+        "localtel-bundle",
+        "localtel-cli",
+        "localtel-fleet",
+    ];
     assert_eq!(names, BTreeSet::from(expected));
     for package in published {
         let name = &package["name"];
