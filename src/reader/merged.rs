@@ -16,7 +16,7 @@ use std::ops::Range;
 
 use super::damage::Position;
 use super::merge_input::MergeInput;
-use super::piece::Found;
+use super::piece::{Found, found_in, is_blank, resembles_one_record};
 use super::plain_bytes::LINES_BYTES;
 use super::scan::{self, Fold, ItemSource, Origin, ReadOrder, pieces};
 use super::scanner::LineKind;
@@ -79,6 +79,8 @@ struct BufferedInput {
     bytes: Vec<u8>,
     /// The lines in `bytes` that are not taken yet, the next one last.
     lines: Vec<(Position, Range<usize>)>,
+    /// The items in a line that is not one record, which precede the lines, the next one last.
+    found: Vec<Found>,
     /// An item that is not a line, and follows the lines.
     item: Option<Found>,
     /// The time of the line that was next last.
@@ -323,6 +325,7 @@ impl BufferedInput {
             input,
             bytes: Vec::new(),
             lines: Vec::new(),
+            found: Vec::new(),
             item: None,
             time: None,
         }
@@ -330,7 +333,7 @@ impl BufferedInput {
 
     /// Returns `true` if nothing was read that is not taken.
     fn is_empty(&self) -> bool {
-        self.lines.is_empty() && self.item.is_none()
+        self.lines.is_empty() && self.found.is_empty() && self.item.is_none()
     }
 
     /// Reads the next lines or item, if all that were read are taken. Returns `false` at the end.
@@ -354,9 +357,10 @@ impl BufferedInput {
         self.bytes.clear();
         let order = self.input.order();
         let source = self.input.source()?;
-        if let Some((position, range)) = source.lines(&mut self.bytes, bytes_max)? {
+        while let Some((position, range)) = source.lines(&mut self.bytes, bytes_max)? {
             let bytes = self.bytes.get(range.clone()).unwrap_or_default();
-            let found = pieces(position, bytes).map(|line| {
+            let lines = pieces(position, bytes).filter(|line| !is_blank(line.bytes));
+            let found = lines.map(|line| {
                 let before = line.position.byte - position.byte;
                 let start = range.start + usize::try_from(before).unwrap_or_default();
                 (line.position, start..start + line.bytes.len())
@@ -365,7 +369,10 @@ impl BufferedInput {
             if order == ReadOrder::Forward {
                 self.lines.reverse();
             }
-            return Ok(true);
+            if !self.lines.is_empty() {
+                return Ok(true);
+            }
+            self.bytes.clear();
         }
         match source.item()? {
             Some(Item::Line(line) | Item::Text(line)) => {
@@ -382,6 +389,9 @@ impl BufferedInput {
 
     /// Returns the time of the next line. What has no time is due as the line before it.
     fn next_time(&mut self) -> Option<LineTime> {
+        if !self.found.is_empty() {
+            return self.time;
+        }
         let line = self
             .lines
             .last()
@@ -400,17 +410,41 @@ impl BufferedInput {
         }
     }
 
-    /// Takes the next line or item.
+    /// Takes the next line or item. Lines are read without a look into them, so one that is not a
+    /// record may have records behind damage.
     fn take_item(&mut self) -> Option<Item<'_>> {
-        let Some((position, range)) = self.lines.pop() else {
-            return Some(self.item.take()?.item(|_| &[]));
-        };
-        let bytes = self.bytes.get(range).unwrap_or_default();
-        let line = Line { position, bytes };
-        Some(match self.kind {
-            LineKind::Record => Item::Line(line),
-            LineKind::Text => Item::Text(line),
-        })
+        if self.found.is_empty() {
+            let Some((position, range)) = self.lines.pop() else {
+                return Some(self.item.take()?.item(|_| &[]));
+            };
+            let bytes = self.bytes.get(range.clone()).unwrap_or_default();
+            match self.kind {
+                LineKind::Text => {
+                    let bytes = self.bytes.get(range).unwrap_or_default();
+                    return Some(Item::Text(Line { position, bytes }));
+                }
+                LineKind::Record if resembles_one_record(bytes) => {
+                    self.found.push(Found::Line { position, range });
+                }
+                LineKind::Record => self.find_in(position, range),
+            }
+        }
+        let bytes = |range| self.bytes.get(range).unwrap_or_default();
+        self.found.pop().map(|found| found.item(bytes))
+    }
+
+    /// Finds the items in a line that is not one record.
+    fn find_in(&mut self, position: Position, range: Range<usize>) {
+        let start = range.start;
+        self.found = found_in(position, self.bytes.get(range).unwrap_or_default());
+        for found in &mut self.found {
+            if let Found::Line { range, .. } = found {
+                *range = range.start + start..range.end + start;
+            }
+        }
+        if self.input.order() == ReadOrder::Backward {
+            self.found.reverse();
+        }
     }
 
     /// Appends the next lines, up to one of which the time is too late. The first one is in time.
@@ -420,6 +454,9 @@ impl BufferedInput {
         order: ReadOrder,
         is_late: impl Fn(Option<LineTime>) -> bool,
     ) -> Option<(Position, Range<usize>)> {
+        if !self.found.is_empty() {
+            return None;
+        }
         let (mut position, mut range) = self.lines.pop()?;
         while !is_late(self.next_time())
             && let Some((next, bytes)) = self.lines.pop()

@@ -282,8 +282,8 @@ impl NamedInput {
         })
     }
 
-    /// Opens a directory, one of that many inputs, for reading backwards, down to the filter's lower
-    /// time bound; nothing if it is not a directory.
+    /// Opens a directory, one of that many inputs, for reading backwards, down to the filter's
+    /// lower time bound; nothing if it is not a directory.
     pub(crate) fn open_reverse(
         &self,
         filter: &Filter,

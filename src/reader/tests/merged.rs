@@ -387,3 +387,49 @@ fn a_closed_input_starts_where_it_was_moved_to() {
     input.seek(position);
     assert_eq!(items_of(Merged::new([input])).len(), 2);
 }
+
+/// Two inputs, of which the first has a record behind a torn one, and a blank line.
+fn with_a_record_behind_a_torn_one() -> [ReaderPlace; 2] {
+    let (torn, behind, last) = (line_at(1, 0), line_at(2, 1), line_at(5, 2));
+    let torn = &torn[..40];
+    let place = ReaderPlace::new();
+    place.write(1, format!("{torn}{behind}\n\n{last}\n"));
+    [place, place_with(&[Some(3), Some(4)])]
+}
+
+#[test]
+fn a_record_behind_a_torn_one_is_an_item_of_its_own() {
+    let places = with_a_record_behind_a_torn_one();
+    let torn = line_at(1, 0)[..40].to_owned();
+    let forwards = [
+        (0, torn.clone()),
+        (0, line_at(2, 1)),
+        (1, line_at(3, 0)),
+        (1, line_at(4, 1)),
+        (0, line_at(5, 2)),
+    ];
+    assert_eq!(items_of(forward(&places)), forwards);
+    assert_eq!(items_of(forward(&places[..1]))[..2], forwards[..2]);
+    // What has no time at its start follows the line before it, and backwards that is another one.
+    let backwards = [
+        (0, line_at(5, 2)),
+        (0, line_at(2, 1)),
+        (0, torn),
+        (1, line_at(4, 1)),
+        (1, line_at(3, 0)),
+    ];
+    assert_eq!(items_of(backward(&places)), backwards);
+}
+
+#[test]
+fn a_fold_goes_on_between_the_items_of_a_line() {
+    let places = with_a_record_behind_a_torn_one();
+    let mut merged = forward(&places);
+    assert!(matches!(
+        merged.next_item().unwrap(),
+        Some((0, Item::Damage(_)))
+    ));
+    let lines: Vec<String> = folded(merged).into_iter().map(|(_, line)| line).collect();
+    let expected = [line_at(2, 1), line_at(3, 0), line_at(4, 1), line_at(5, 2)];
+    assert_eq!(lines, expected);
+}
