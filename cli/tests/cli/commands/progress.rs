@@ -56,12 +56,23 @@ impl SlowInputs {
         [program, show, count, file, pipe]
     }
 
+    /// Counts the records in both at a terminal on which Ctrl-C ends programs.
+    fn count_interruptibly(&self, home: &CommandHome) -> Terminal {
+        let count = self.count();
+        let words: Vec<&str> = count.iter().map(String::as_str).collect();
+        Terminal::new(home, &[&INTERRUPTIBLY[..], &words].concat())
+    }
+
     /// Ends the pipe.
     fn end(&self) {
         let [_, pipe] = self.paths();
         drop(std::fs::OpenOptions::new().write(true).open(pipe).unwrap());
     }
 }
+
+/// Starts a program that SIGINT ends. The tests themselves may ignore it, as what a shell starts in
+/// the background does.
+const INTERRUPTIBLY: [&str; 2] = ["env", "--default-signal=INT"];
 
 /// Longer than the time in which nothing is drawn.
 const LONG: Duration = Duration::from_millis(1500);
@@ -144,7 +155,7 @@ fn on_a_dumb_terminal_nothing_is_drawn() {
 fn ctrl_c_erases_the_line_and_ends_the_command() {
     let home = CommandHome::new();
     let inputs = SlowInputs::new();
-    let mut terminal = Terminal::new(&home, &inputs.count().each_ref().map(String::as_str));
+    let mut terminal = inputs.count_interruptibly(&home);
     let before = terminal.wait_for("\rreading ");
     terminal.type_in("\u{3}");
     let all = before + &terminal.read_to_the_end();
@@ -156,7 +167,7 @@ fn ctrl_c_erases_the_line_and_ends_the_command() {
 fn ctrl_c_before_the_line_ends_the_command_too() {
     let home = CommandHome::new();
     let inputs = SlowInputs::new();
-    let mut terminal = Terminal::new(&home, &inputs.count().each_ref().map(String::as_str));
+    let mut terminal = inputs.count_interruptibly(&home);
     std::thread::sleep(LONG / 3);
     terminal.type_in("\u{3}");
     assert_eq!(shown(&terminal.read_to_the_end()), ["^C"]);
@@ -170,8 +181,9 @@ fn an_interrupted_clear_leaves_a_directory_that_is_whole() {
     for round in 0..20 {
         let directory = tempfile::tempdir().unwrap();
         write_segments(directory.path(), SEGMENTS, 1);
-        let mut clear = Command::new(LOCALTEL)
-            .arg("--dir")
+        let [env, default] = INTERRUPTIBLY;
+        let mut clear = Command::new(env)
+            .args([default, LOCALTEL, "--dir"])
             .arg(directory.path())
             .args(["clear", "--yes"])
             .stdout(Stdio::null())
@@ -183,11 +195,10 @@ fn an_interrupted_clear_leaves_a_directory_that_is_whole() {
             std::hint::spin_loop();
         }
         std::thread::sleep(Duration::from_micros(round * 200));
-        kill(
-            Pid::from_raw(clear.id().try_into().unwrap()),
-            Signal::SIGINT,
-        )
-        .unwrap();
+        if clear.try_wait().unwrap().is_none() {
+            let id = Pid::from_raw(clear.id().try_into().unwrap());
+            kill(id, Signal::SIGINT).unwrap();
+        }
         let status = clear.wait().unwrap();
         interrupted += usize::from(status.signal() == Some(Signal::SIGINT as i32));
         let mut reader = Reader::open(directory.path()).unwrap();
