@@ -77,7 +77,7 @@ pub(crate) const COMMAND_WORDS: [UsualWords; 17] = [
 ];
 
 /// Words in place of a command that only the program `localtel` has.
-pub(crate) const PROGRAM_WORDS: [UsualWords; 4] = [
+pub(crate) const PROGRAM_WORDS: [UsualWords; 5] = [
     (
         "write send emit add track event put append insert push capture",
         "`record EVENT key=value` records an event",
@@ -88,7 +88,11 @@ pub(crate) const PROGRAM_WORDS: [UsualWords; 4] = [
     ),
     (
         "backup bundle archive pack carry transfer",
-        "`export TARGET` writes all telemetry into a bundle, to carry it to another machine",
+        "`export --help` describes how to carry all telemetry to another machine",
+    ),
+    (
+        "merge collect ingest gather",
+        "`import --help` describes how to bring the telemetry of many machines together",
     ),
     ("version", "`--version` prints the version"),
 ];
