@@ -216,7 +216,7 @@ impl Merged {
         }
     }
 
-    /// Folds all remaining items, as [`Reader::fold`] does.
+    /// Folds all remaining items, as [`Reader::fold`](super::Reader::fold) does.
     ///
     /// # Errors
     ///
