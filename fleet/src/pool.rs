@@ -74,7 +74,7 @@ impl<S: Staged, I: Iterator<Item = S>> Drop for PanicAlarm<'_, S, I> {
 struct PoolState<S: Staged, I> {
     /// The hosts that are not begun.
     hosts: I,
-    /// The tasks that nobody works on, with the place of their stage and their place in it.
+    /// The tasks that no thread works on, with the place of their stage and their place in it.
     tasks: VecDeque<(usize, usize, S::Task)>,
     /// The stages that wait for tasks. The place of one that ended is used again.
     stages: Vec<Option<OpenStage<S>>>,

@@ -1,4 +1,4 @@
-//! How far a long piece of work is, in bytes: counted by whoever reads or copies, and looked at
+//! How far a long piece of work is, in bytes: counted by the code that reads or copies, and read
 //! from another thread. Showing it is left to the caller. A reader counts the stored bytes of its
 //! segments, once it reads the first one.
 
@@ -112,7 +112,7 @@ impl SegmentProgress {
     /// a compressed segment counts as one in its stored bytes, of which there are fewer: it is
     /// exact at the ends of segments.
     pub(super) fn reach(&mut self, directory: &Directory, position: Position) {
-        // Most items are a line, and nobody looks at each of them.
+        // Most items are a line, and a count for each of them is not needed.
         let is_near = |reached: Position| {
             reached.segment == position.segment && reached.byte.abs_diff(position.byte) < STEP_BYTES
         };

@@ -88,7 +88,7 @@ pub enum NoImport {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[expect(
     clippy::exhaustive_enums,
-    reason = "whoever counts bytes needs all cases"
+    reason = "a caller that counts bytes needs all cases"
 )]
 pub enum ImportStep {
     /// A bundle was opened, whose segments have this number of bytes.

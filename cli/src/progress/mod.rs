@@ -99,7 +99,7 @@ impl ProgressLine {
     }
 }
 
-/// There is nobody to see it in a test.
+/// A test has no terminal.
 #[cfg(test)]
 impl Default for ProgressLine {
     fn default() -> Self {

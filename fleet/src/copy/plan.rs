@@ -142,7 +142,7 @@ pub(super) struct Difference {
     pub(super) kept: BTreeMap<UtcDay, KnownFile>,
 }
 
-/// Compares a plan with the files that were written before. `is_there` tells whether a file still
+/// Compares a plan with the files that were written before. `is_there` returns whether a file still
 /// is as it was written.
 pub(super) fn difference(
     plans: BTreeMap<UtcDay, DayPlan>,

@@ -30,7 +30,7 @@ fn write_segments(directory: &Path, segments: u64, lines: usize) {
     }
 }
 
-/// A directory with a file of ten lines and a pipe that nobody writes to yet: a command that reads
+/// A directory with a file of ten lines and a pipe without a writer: a command that reads
 /// both waits, however fast it is.
 struct SlowInputs(tempfile::TempDir);
 
