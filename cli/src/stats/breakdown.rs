@@ -7,7 +7,8 @@ use serde_json::{Map, Value};
 
 use super::super::columns::Columns;
 use super::args::BreakdownKeys;
-use super::counts::{BreakdownCounts, FieldCounts, ValueKind, parts_of_values};
+use super::counts::{BreakdownCounts, FieldCounts, ValueKind};
+use super::group_key::{SEPARATOR, parts_of_values};
 use super::numbers::Quantiles;
 use super::overview::SummingUp;
 use super::period::{ClockPeriod, PeriodStart};
@@ -236,7 +237,7 @@ impl FieldSummary {
         let groups = counts.values.into_groups().into_iter();
         let mut rows: Vec<BreakdownRow> = groups
             .map(|(mut value, group)| {
-                value.insert(0, super::counts::SEPARATOR);
+                value.insert(0, SEPARATOR);
                 row(&value, group, (&by, &keys), facts)
             })
             .collect();

@@ -10,6 +10,7 @@ mod comparison;
 mod counts;
 mod csv_rows;
 mod document;
+mod group_key;
 mod html;
 mod numbers;
 mod overview;
